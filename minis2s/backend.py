@@ -1,0 +1,110 @@
+"""The one file that knows NumPy from CuPy: the data decides where the work is done.
+
+Every computation asks `xp = array_module(x)` and writes `xp.tanh(x)`; arrays on the CPU give NumPy, arrays
+on a GPU give CuPy. Nothing else in the library imports either for arithmetic.
+"""
+
+import numpy as np
+
+DEVICES = ("cpu", "gpu")
+
+
+def array_module(*arrays):
+    """The module (NumPy or CuPy) whose functions take these arrays; None and Python numbers are passed over."""
+    for array in arrays:
+        if type(array) is np.ndarray or array is None:
+            continue
+        if hasattr(array, "__array_namespace__") and not isinstance(array, (np.ndarray, np.generic)):
+            return array.__array_namespace__()
+    return np
+
+
+def device_of(array):
+    """'cpu' for a NumPy array, 'gpu' for any other."""
+    return "cpu" if isinstance(array, (np.ndarray, np.generic)) else "gpu"
+
+
+def map_tree(function, tree):
+    """`function` of every leaf of nested tuples, lists, dicts and NamedTuples; the nesting is kept."""
+    if isinstance(tree, dict):
+        return {key: map_tree(function, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        leaves = [map_tree(function, leaf) for leaf in tree]
+        return type(tree)(*leaves) if hasattr(tree, "_fields") else type(tree)(leaves)
+    return function(tree)
+
+
+def to_device(tree, device):
+    """The same tree with every array on `device` ('cpu' or 'gpu'); anything that is no array stays as it is.
+
+    Raises RuntimeError with one sentence where there is no GPU to go to.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if device == "cpu":
+        return map_tree(to_numpy, tree)
+    cupy = _cupy()
+    return map_tree(lambda leaf: cupy.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
+def to_numpy(array):
+    """The array on the CPU (a copy only if it was elsewhere); anything that is no array is returned unchanged."""
+    return array.get() if hasattr(array, "__array_namespace__") and hasattr(array, "get") else array
+
+
+def from_numpy(array, like):
+    """A NumPy array moved to where `like` is."""
+    xp = array_module(like)
+    return array if xp is np else xp.asarray(array)
+
+
+def keep_mask(rng, like, keep):
+    """1 / keep with probability `keep`, else 0, with the shape, dtype and device of `like`."""
+    mask = from_numpy(rng.random(like.shape, dtype=np.float32), like) < keep
+    return mask * array_module(like).asarray(1 / keep, dtype=like.dtype)
+
+
+def scatter_add(target, ids, updates):
+    """target[ids[n]] += updates[n] for every n, repeated ids included.  target (V,D), ids (N,), updates (N,D).
+
+    On the CPU the ids are sorted, so that the k-th occurrence of every id can be added in one indexed
+    addition without repeats; ids that occur more often than `RANKS` times are summed by a 0/1 matrix product.
+    """
+    xp = array_module(target)
+    if xp is not np:
+        xp.add.at(target, ids, updates)
+        return
+    if len(ids) == 0:
+        return
+    order = np.argsort(ids, kind="stable")
+    distinct, starts, counts = np.unique(ids[order], return_index=True, return_counts=True)
+    rank = np.arange(len(ids)) - np.repeat(starts, counts)
+    for k in range(min(RANKS, int(counts.max()))):
+        nth = order[rank == k]
+        target[ids[nth]] += updates[nth]
+    if counts.max() > RANKS:
+        rest = order[rank >= RANKS]
+        frequent = distinct[counts > RANKS]
+        one_hot = (frequent[:, None] == ids[rest]).astype(target.dtype)
+        target[frequent] += one_hot @ updates[rest]
+
+
+RANKS = 8
+
+
+def _cupy():
+    """CuPy, if it is installed and finds a device; otherwise a RuntimeError that says what is missing."""
+    try:
+        import cupy
+    except ImportError:
+        raise RuntimeError(
+            "device 'gpu' needs CuPy, which is not installed: pip install \"minis2s[cuda12]\" or \"minis2s[cuda13]\", "
+            "after your CUDA version"
+        ) from None
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(f"device 'gpu': CuPy is installed, but the CUDA driver does not answer ({error})") from None
+    if devices == 0:
+        raise RuntimeError("device 'gpu': CuPy and the CUDA driver are there, but no GPU is visible")
+    return cupy

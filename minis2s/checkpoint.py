@@ -1,0 +1,47 @@
+"""Arrays and a description in one file, written whole or not at all, read without trusting it."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+DESCRIPTION = "description.json"
+
+
+def save(path, arrays, description):
+    """Write a dict of NumPy arrays and a JSON-able description to `path`, a zip of .npy files.
+
+    The file is written beside its place, flushed to the disk and then renamed: a crash leaves the old one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), dtype=np.uint8)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez(file, **arrays, **{DESCRIPTION: text})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path):
+    """(arrays, description) as `save` wrote them.
+
+    Raises FileNotFoundError where there is no such file, and ValueError where it is damaged, cut short or not a
+    file of `save`; nothing in it is ever executed (no pickle).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no saved model {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        description = json.loads(arrays.pop(DESCRIPTION).tobytes())
+    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is damaged or not a minis2s file ({error})") from error
+    return arrays, description

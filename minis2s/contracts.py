@@ -1,0 +1,79 @@
+"""Bad input gets one clear sentence that names the argument and both shapes or values, before anything changes."""
+
+from .backend import array_module
+
+
+def expect_shape(name, array, shape):
+    """ValueError unless `array` has this shape: numbers must match, letters ("T") stand for any size above 0."""
+    actual = getattr(array, "shape", None)
+    if actual is None:
+        raise ValueError(f"{name} must be an array of shape {spell(shape)}, got {type(array).__name__}")
+    fits = len(actual) == len(shape) and all(
+        size > 0 if isinstance(want, str) else size == want for size, want in zip(actual, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name} has shape {spell(actual)}, expected {spell(shape)}")
+
+
+def expect_dtype(name, array, dtype):
+    """ValueError unless `array` has the dtype of the parameters it meets: nothing is converted behind your back."""
+    if array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype} but the parameters are {dtype}; convert one of them")
+
+
+def expect_floats(name, array, shape, dtype):
+    """Both of the above."""
+    expect_shape(name, array, shape)
+    expect_dtype(name, array, dtype)
+
+
+def expect_ids(name, ids, size, shape=None):
+    """ValueError unless `ids` are whole numbers in 0..size-1 (and of this shape).
+
+    The range is read where the ids are in the host's memory; on a GPU an out-of-range index would wrap
+    silently, so batches are checked before they are moved.
+    """
+    if shape is not None:
+        expect_shape(name, ids, shape)
+    elif getattr(ids, "size", 0) == 0:
+        raise ValueError(f"{name} must be a non-empty array of ids, got {ids!r}")
+    if ids.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold whole numbers, got dtype {ids.dtype}")
+    if array_module(ids).__name__ == "numpy":
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= size:
+            raise ValueError(f"{name} holds the id {low if low < 0 else high}, outside 0..{size - 1}")
+
+
+def expect_lengths(name, lengths, T, B):
+    """ValueError unless `lengths` are B whole numbers in 1..T; returns them on the CPU, as a sorted batch needs."""
+    expect_shape(name, lengths, (B,))
+    if lengths.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold whole numbers, got dtype {lengths.dtype}")
+    if array_module(lengths).__name__ == "numpy":
+        low, high = int(lengths.min()), int(lengths.max())
+        if low < 1 or high > T:
+            raise ValueError(f"{name} holds {low if low < 1 else high}, outside 1..{T} (the padded length)")
+
+
+def expect_fraction(name, value):
+    """ValueError unless 0 <= value <= 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+
+
+def expect_positive(**sizes):
+    """ValueError unless every named size is a whole number above 0."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} must be a whole number above 0, got {size!r}")
+
+
+def expect_choice(name, value, known):
+    """ValueError that lists the known values unless `value` is one of them."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, known))}; got {value!r}")
+
+
+def spell(shape):
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

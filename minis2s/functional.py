@@ -1,0 +1,80 @@
+"""Functions without parameters, each beside its derivative."""
+
+from .backend import array_module
+
+
+def sigmoid(x):
+    """sigma(x) = 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, which cannot overflow.  x (...) -> y (...)"""
+    y = 0.5 * x
+    array_module(x).tanh(y, out=y)
+    y += 1
+    y *= 0.5
+    return y
+
+
+def sigmoid_backward(dy, y):
+    """dx = dy y (1 - y), from the output y.  dy (...), y (...) -> dx (...)"""
+    return dy * y * (1 - y)
+
+
+def tanh(x):
+    """tanh(x).  x (...) -> y (...)"""
+    return array_module(x).tanh(x)
+
+
+def tanh_backward(dy, y):
+    """dx = dy (1 - y^2), from the output y.  dy (...), y (...) -> dx (...)"""
+    return dy * (1 - y * y)
+
+
+def softmax(x, axis=-1, mask=None):
+    """y_i = exp(x_i) / sum_j exp(x_j), the largest x taken off first; where `mask` is false y is exactly 0.
+
+    x (...), mask (...) -> y (...).  A row must keep at least one true entry.
+    """
+    xp = array_module(x)
+    if mask is not None:
+        x = xp.where(mask, x, LOWEST)
+    y = x - x.max(axis=axis, keepdims=True)
+    xp.exp(y, out=y)
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+def softmax_backward(dy, y, axis=-1):
+    """dx_i = y_i (dy_i - sum_j dy_j y_j), from the output y.  dy (...), y (...) -> dx (...)"""
+    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+
+
+def log_softmax(x, axis=-1):
+    """log y_i = x_i - log sum_j exp(x_j).  x (...) -> log y (...)"""
+    return x - logsumexp(x, axis=axis, keepdims=True)
+
+
+def logsumexp(x, axis=-1, keepdims=False):
+    """log sum_j exp(x_j) = m + log sum_j exp(x_j - m) with m = max x, which cannot overflow.  x (...) -> (...)"""
+    xp = array_module(x)
+    largest = x.max(axis=axis, keepdims=True)
+    total = largest + xp.log(xp.exp(x - largest).sum(axis=axis, keepdims=True))
+    return total if keepdims else total.squeeze(axis)
+
+
+def length_mask(lengths, T):
+    """mask_tb = (t < length_b): true on real tokens, false on padding.  lengths (B,) -> mask (T,B)"""
+    xp = array_module(lengths)
+    return xp.arange(T)[:, None] < lengths[None, :]
+
+
+def flush(x):
+    """x with everything too small to matter set to 0, in place.  x (...) -> x (...)
+
+    A gradient that vanishes over many steps ends in denormal numbers, on which a processor is up to a
+    hundred times slower. Adding and taking away 1e-13 rounds them off and leaves 1e-6 as it was.
+    """
+    x += 1e-13
+    x -= 1e-13
+    return x
+
+
+# Low enough that exp(LOWEST - max) is exactly 0, high enough that float32 can hold it.
+LOWEST = -1e30

@@ -1,0 +1,133 @@
+"""The decoder: one token at a time, each from the tokens before it and from the source.
+
+    s_t      = step(y_{t-1}, s_{t-1}, source)      each kind its own
+    logits_t = features_t W + b                                        (7.2)
+
+While training, the token before is the target's (teacher forcing, Williams & Zipser 1989), or with
+probability 1 - teacher_forcing the decoder's own best guess (scheduled sampling, Bengio et al. 2015). No gradient
+flows through that choice. So all steps from one own guess to the next have known inputs and are run as one
+sequence; with teacher forcing throughout, the whole sentence is one such run.
+"""
+
+from typing import Any, NamedTuple
+
+from ..backend import array_module
+from ..contracts import expect_fraction
+from ..layer import Composite
+from ..nn import Dropout, Embedding, Linear, Stack
+from ..nn.linear import LinearCache
+
+
+class RunCache(NamedTuple):
+    """What backward needs of the steps start..stop-1, run as one sequence."""
+
+    start: int
+    stop: int
+    embedding: Any
+    dropout: Any
+    run: Any
+
+
+class DecoderCache(NamedTuple):
+    features: Any
+    memory: Any
+    runs: list
+
+
+class Decoder(Composite):
+    """What every decoder shares; a kind says what it remembers of the source, and how it runs.
+
+    y (T,B) ids <start> y_1 … y_{T-1}, states0, hs (S,B,H) -> logits (T,B,V), alphas (T,B,S) or None
+    """
+
+    def remember(self, hs, lengths):
+        """Whatever of the source is worked out once a sentence -> memory, cache"""
+        return None, None
+
+    def remember_backward(self, dmemory, cache):
+        """dmemory -> dhs (S,B,H) or None"""
+        return None
+
+    def run(self, x, states, memory, rng):
+        """x (T,B,E), the states before -> features (T,B,F), alphas (T,B,S) or None, the states after"""
+        raise NotImplementedError
+
+    def run_backward(self, dfeatures, dalphas, dstates, cache):
+        """-> dx (T,B,E), the gradient of the states before, dmemory (a tuple of arrays)"""
+        raise NotImplementedError
+
+    def forward(self, y, states0, hs=None, lengths=None, teacher_forcing=1.0, rng=None):
+        expect_fraction("teacher_forcing", teacher_forcing)
+        if 0 < teacher_forcing < 1 and rng is None:
+            raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
+        xp = array_module(y)
+        memory, memory_cache = self.remember(hs, lengths)
+        states, fed, runs, features, logits, alphas = states0, y.copy(), [], [], [], []
+        for start, stop in runs_of_known_inputs(len(y), teacher_forcing, rng):
+            if start > 0:
+                fed[start] = logits[-1][-1].argmax(axis=1)
+            x, embedding_cache = self.embedding.forward(fed[start:stop])
+            x, dropout_cache = self.dropout.forward(x, rng)
+            (run_features, run_alphas, states), run_cache = self.run(x, states, memory, rng)
+            features.append(run_features)
+            alphas.append(run_alphas)
+            logits.append(self.output.forward(run_features)[0])  # (7.2)
+            runs.append(RunCache(start, stop, embedding_cache, dropout_cache, run_cache))
+        cache = DecoderCache(joined(xp, features), memory_cache, runs)
+        return (joined(xp, logits), None if alphas[0] is None else joined(xp, alphas)), cache
+
+    def backward(self, dlogits, dalphas, cache):
+        """dlogits (T,B,V), dalphas (T,B,S) or None -> None for the ids, dstates0, dhs (S,B,H) or None"""
+        dfeatures = self.output.backward(dlogits, LinearCache(cache.features))  # (7.2)'
+        dstates, dmemory = None, None
+        for start, stop, embedding_cache, dropout_cache, run_cache in reversed(cache.runs):
+            run_dalphas = None if dalphas is None else dalphas[start:stop]
+            dx, dstates, dpart = self.run_backward(dfeatures[start:stop], run_dalphas, dstates, run_cache)
+            self.embedding.backward(self.dropout.backward(dx, dropout_cache), embedding_cache)
+            # Every run looks back at the same source: sum.
+            dmemory = dpart if dmemory is None else tuple(d + e for d, e in zip(dmemory, dpart, strict=True))
+        return None, dstates, self.remember_backward(dmemory, cache.memory)
+
+    def step(self, y, states, memory):
+        """One step of decoding.  y (B,) ids, the states before -> logits (B,V), alphas (B,S) or None, states after"""
+        x, _ = self.embedding.forward(y[None])
+        (features, alphas, states), _ = self.run(x, states, memory, None)
+        logits, _ = self.output.forward(features)
+        return logits[0], None if alphas is None else alphas[0], states
+
+
+class PlainDecoder(Decoder):
+    """A decoder that knows of the source only what its first state holds.
+
+    s_t = cell(y_{t-1}, s_{t-1}), s_0 = h_S                            (7.3)
+    Source: Sutskever et al. 2014, §2.
+    """
+
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, dtype="float32", **stack):
+        self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
+        self.dropout = Dropout(dropout)
+        self.rnn = Stack(
+            input_size=embedding_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack
+        )
+        self.output = Linear(hidden_size, vocabulary_size, rng, dtype=dtype)
+
+    def run(self, x, states, memory, rng):
+        (ss, states), cache = self.rnn.forward(x, states, rng=rng)  # (7.3)
+        return (ss, None, states), cache
+
+    def run_backward(self, dfeatures, dalphas, dstates, cache):
+        dx, dstates = self.rnn.backward(dfeatures, dstates, cache)  # (7.3)'
+        return dx, dstates, ()
+
+
+def runs_of_known_inputs(T, teacher_forcing, rng):
+    """(start, stop) of runs of steps whose inputs are known before the run; every start but 0 needs an own guess.
+
+    As in document 004, one lot is drawn a step for the whole batch.
+    """
+    own = [t for t in range(1, T) if teacher_forcing < 1 and (teacher_forcing == 0 or rng.random() >= teacher_forcing)]
+    return list(zip([0, *own], [*own, T], strict=True))
+
+
+def joined(xp, arrays):
+    return arrays[0] if len(arrays) == 1 else xp.concatenate(arrays)

@@ -1,0 +1,68 @@
+"""Additive attention: a small network compares query and source.
+
+    k_i  = h_i U + b                                                   (9.1)
+    e_ti = v . tanh(q_t W + k_i)                                       (9.4)
+
+Source: Bahdanau et al. 2015, §3.1 and appendix A.1.2, which notes that h_i U does not depend on t.
+"""
+
+from typing import Any, NamedTuple
+
+from ..contracts import expect_positive
+from ..functional import tanh, tanh_backward
+from ..layer import uniform, zeros
+from .attention import Attention
+from .linear import rows
+
+
+class KeysCache(NamedTuple):
+    hs: Any
+
+
+class ScoreCache(NamedTuple):
+    queries: Any
+    z: Any
+
+
+class AdditiveAttention(Attention):
+    """Bahdanau's attention.
+
+    queries (T,B,Q), hs (S,B,H) -> contexts (T,B,H), alphas (T,B,S)
+    W (Q,A), U (H,A), b (A,), v (A,), each drawn from U(-1/sqrt(n), 1/sqrt(n)) with its own input size n; b = 0.
+    """
+
+    def __init__(self, query_size, source_size, attention_size, rng, dtype="float32"):
+        expect_positive(query_size=query_size, source_size=source_size, attention_size=attention_size)
+        self.query_size, self.source_size = query_size, source_size
+        super().__init__(
+            W=uniform(rng, (query_size, attention_size), query_size**-0.5, dtype),
+            U=uniform(rng, (source_size, attention_size), source_size**-0.5, dtype),
+            b=zeros(attention_size, dtype),
+            v=uniform(rng, (attention_size,), attention_size**-0.5, dtype),
+        )
+
+    def project_keys(self, hs):
+        keys = rows(hs) @ self.params["U"]
+        keys += self.params["b"]
+        return keys.reshape(*hs.shape[:2], -1), KeysCache(hs)  # (9.1)
+
+    def project_keys_backward(self, dkeys, cache):
+        self.grads["U"] += rows(cache.hs).T @ rows(dkeys)  # (9.1)'
+        self.grads["b"] += rows(dkeys).sum(axis=0)
+        return (rows(dkeys) @ self.params["U"].T).reshape(cache.hs.shape)
+
+    def score(self, queries, keys):
+        q = (rows(queries) @ self.params["W"]).reshape(*queries.shape[:2], -1)
+        z = tanh(q[:, None] + keys[None])  # (T,S,B,A)
+        scores = (z @ self.params["v"]).swapaxes(1, 2)  # (9.4)
+        return scores, ScoreCache(queries, z)
+
+    def score_backward(self, dscores, cache):
+        queries, z = cache
+        dscores = dscores.swapaxes(1, 2)  # (T,S,B)
+        self.grads["v"] += dscores.reshape(-1) @ rows(z)  # (9.4)'
+        da = tanh_backward(dscores[..., None] * self.params["v"], z)
+        dq = da.sum(axis=1)  # q_t meets every source position: sum
+        dkeys = da.sum(axis=0)  # k_i meets every query: sum
+        self.grads["W"] += rows(queries).T @ rows(dq)
+        return (rows(dq) @ self.params["W"].T).reshape(queries.shape), dkeys

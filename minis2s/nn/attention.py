@@ -1,0 +1,113 @@
+"""Attention: look back at every source position, weighted by how well it fits.
+
+    k_i    = keys(h_i)                          once a sentence              (9.1)
+    e_ti   = score(q_t, k_i)                    each kind its own
+    alpha_ti = exp(e_ti) / sum_j exp(e_tj)      over the real tokens j       (9.2)
+    context_t = sum_i alpha_ti h_i                                           (9.3)
+
+Source: Bahdanau et al. 2015, §3.1.
+"""
+
+from typing import Any, NamedTuple
+
+from ..backend import array_module, from_numpy
+from ..contracts import expect_dtype, expect_lengths, expect_shape
+from ..functional import length_mask, softmax, softmax_backward
+from ..layer import Layer
+
+
+class Memory(NamedTuple):
+    """What a decoder looks back at: hs (S,B,H), keys (S,B,A), mask (B,S), true on real tokens."""
+
+    hs: Any
+    keys: Any
+    mask: Any
+
+
+class AttendCache(NamedTuple):
+    memory: Memory
+    alphas: Any
+    score: Any
+
+
+class AttentionCache(NamedTuple):
+    memory: Any
+    attend: AttendCache
+
+
+class Attention(Layer):
+    """What every kind of attention shares; a kind says its keys and its score.
+
+    queries (T,B,Q), hs (S,B,H) -> contexts (T,B,H), alphas (T,B,S)
+    lengths (B,), on the CPU: padding gets weight exactly 0.
+    """
+
+    def project_keys(self, hs):
+        """hs (S,B,H) -> keys (S,B,A), cache"""
+        raise NotImplementedError
+
+    def project_keys_backward(self, dkeys, cache):
+        """dkeys (S,B,A) -> dhs (S,B,H)"""
+        raise NotImplementedError
+
+    def score(self, queries, keys):
+        """queries (T,B,Q), keys (S,B,A) -> scores (T,B,S), cache"""
+        raise NotImplementedError
+
+    def score_backward(self, dscores, cache):
+        """dscores (T,B,S) -> dqueries (T,B,Q), dkeys (S,B,A)"""
+        raise NotImplementedError
+
+    def remember(self, hs, lengths=None):
+        """Read the source once: hs (S,B,H), lengths (B,) -> memory, cache"""
+        expect_shape("hs", hs, ("S", "B", self.source_size))
+        expect_dtype("hs", hs, self.dtype)
+        S, B, _ = hs.shape
+        mask = None
+        if lengths is not None:
+            expect_lengths("lengths", lengths, S, B)
+            mask = from_numpy(length_mask(lengths, S).T, like=hs)
+        keys, cache = self.project_keys(hs)  # (9.1)
+        return Memory(hs, keys, mask), cache
+
+    def attend(self, queries, memory):
+        """queries (T,B,Q), memory -> contexts (T,B,H), alphas (T,B,S)"""
+        scores, score_cache = self.score(queries, memory.keys)
+        alphas = softmax(scores, mask=memory.mask)  # (9.2)
+        contexts = batch_first(batch_first(alphas) @ batch_first(memory.hs))  # (9.3)
+        return (contexts, alphas), AttendCache(memory, alphas, score_cache)
+
+    def attend_backward(self, dcontexts, dalphas, cache):
+        """dcontexts (T,B,H), dalphas (T,B,S) or None -> dqueries (T,B,Q), dkeys (S,B,A)
+
+        h_i also stands in (9.3) itself: that part, the same for one step or many, is `values_backward`.
+        """
+        memory, alphas, score_cache = cache
+        dweights = batch_first(batch_first(dcontexts) @ memory.hs.transpose(1, 2, 0))  # (9.3)'
+        if dalphas is not None:
+            dweights = dweights + dalphas
+        dscores = softmax_backward(dweights, alphas)  # (9.2)'
+        return self.score_backward(dscores, score_cache)
+
+    def values_backward(self, dcontexts, alphas):
+        """dh_i = sum_t alpha_ti dcontext_t.  dcontexts (T,B,H), alphas (T,B,S) -> dhs (S,B,H)"""
+        return batch_first(alphas.transpose(1, 2, 0) @ batch_first(dcontexts))  # (9.3)'
+
+    def forward(self, queries, hs, lengths=None):
+        memory, memory_cache = self.remember(hs, lengths)
+        expect_shape("queries", queries, ("T", hs.shape[1], self.query_size))
+        expect_dtype("queries", queries, self.dtype)
+        out, attend_cache = self.attend(queries, memory)
+        return out, AttentionCache(memory_cache, attend_cache)
+
+    def backward(self, dcontexts, dalphas, cache):
+        """dcontexts (T,B,H), dalphas (T,B,S) or None -> dqueries (T,B,Q), dhs (S,B,H)"""
+        dqueries, dkeys = self.attend_backward(dcontexts, dalphas, cache.attend)
+        dhs = self.project_keys_backward(dkeys, cache.memory)
+        dhs += self.values_backward(dcontexts, cache.attend.alphas)  # h_i is key and value: sum
+        return dqueries, dhs
+
+
+def batch_first(x):
+    """Swap time and batch, without copying.  x (T,B,...) -> (B,T,...), and back."""
+    return array_module(x).swapaxes(x, 0, 1)

@@ -1,0 +1,37 @@
+"""y = x m / (1 - p): some units are silenced while training."""
+
+from typing import Any, NamedTuple
+
+from ..backend import keep_mask
+from ..layer import Layer
+
+
+class DropoutCache(NamedTuple):
+    mask: Any
+
+
+class Dropout(Layer):
+    """Inverted dropout: a unit is kept with probability 1 - p and then divided by it, so that its mean stays.
+
+    x (...) -> y (...)
+    Without an rng (evaluation), or with p = 0, y = x.  Source: Srivastava et al. 2014, §4 and §10.
+    Raises ValueError unless 0 <= p < 1.
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"p (the dropout probability) must lie in [0, 1), got {p}")
+        self.p = p
+
+    def forward(self, x, rng=None):
+        if rng is None or self.p == 0:
+            return x, DropoutCache(None)
+        mask = keep_mask(rng, x, 1 - self.p)
+        return x * mask, DropoutCache(mask)  # (6.2)
+
+    def backward(self, dy, cache):
+        return dy if cache.mask is None else dy * cache.mask  # (6.2)'
+
+    def __repr__(self):
+        return f"Dropout(p={self.p})"

@@ -1,0 +1,92 @@
+"""What training makes small: a mean over real tokens, never over padding."""
+
+from typing import Any, NamedTuple
+
+from ..backend import array_module
+from ..contracts import expect_floats, expect_ids, expect_shape
+from ..functional import logsumexp
+from ..layer import Layer
+
+
+class CrossEntropyCache(NamedTuple):
+    logits: Any
+    log_total: Any
+    targets: Any
+    scale: Any
+
+
+class SoftmaxCrossEntropy(Layer):
+    """The mean negative log-probability of the targets, from logits.
+
+    nll_n = log sum_j exp(a_nj) - a_n,target                           (5.2)
+    loss  = sum_n w_n nll_n / sum_n w_n                                (5.3)
+    logits (...,V), targets (...) -> loss ()
+    weights (...): how much each token counts, 1 where not given; targets equal to ignore_index count 0. A batch
+    in which nothing counts has loss 0. Raises ValueError for targets outside 0..V-1, ignore_index aside.
+    """
+
+    def __init__(self, ignore_index=None):
+        super().__init__()
+        self.ignore_index = ignore_index
+
+    def forward(self, logits, targets, weights=None):
+        xp = array_module(logits)
+        expect_shape("targets", targets, logits.shape[:-1])
+        V = logits.shape[-1]
+        counted = xp.ones(targets.shape, dtype=logits.dtype)
+        if weights is not None:
+            expect_floats("weights", weights, targets.shape, logits.dtype)
+            counted = weights
+        if self.ignore_index is not None:
+            real = targets != self.ignore_index
+            counted = counted * real
+            targets = xp.where(real, targets, 0)
+        expect_ids("targets", targets, V)
+        log_total = logsumexp(logits)
+        nll = log_total - xp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # (5.2)
+        total = counted.sum()
+        scale = counted / xp.where(total > 0, total, xp.ones_like(total))
+        return (scale * nll).sum(), CrossEntropyCache(logits, log_total, targets, scale)  # (5.3)
+
+    def backward(self, dloss, cache):
+        """da_nj = dloss w_n / sum w (softmax(a_n)_j - [j = target]).  dloss () -> dlogits (...,V)"""
+        logits, log_total, targets, scale = cache
+        xp = array_module(logits)
+        dlogits = xp.exp(logits - log_total[..., None])  # (5.2)'
+        flat = dlogits.reshape(-1, logits.shape[-1])
+        flat[xp.arange(len(flat)), targets.reshape(-1)] -= 1
+        dlogits *= (dloss * scale)[..., None]  # (5.3)'
+        return dlogits
+
+    def __repr__(self):
+        return f"SoftmaxCrossEntropy(ignore_index={self.ignore_index})"
+
+
+class MeanSquaredErrorCache(NamedTuple):
+    difference: Any
+    scale: Any
+
+
+class MeanSquaredError(Layer):
+    """The mean squared difference over the entries that count.
+
+    loss = sum_n w_n |y_n - target_n|^2 / (D sum_n w_n)                (5.4)
+    y (...,D), target (...,D) -> loss ()
+    weights (...): how much each vector counts, 1 where not given; where nothing counts the loss is 0.
+    """
+
+    def forward(self, y, target, weights=None):
+        expect_floats("target", target, y.shape, y.dtype)
+        xp = array_module(y)
+        if weights is None:
+            weights = xp.ones(y.shape[:-1], dtype=y.dtype)
+        expect_floats("weights", weights, y.shape[:-1], y.dtype)
+        total = y.shape[-1] * weights.sum()
+        scale = (weights / xp.where(total > 0, total, xp.ones_like(total)))[..., None]
+        difference = y - target
+        return (scale * difference**2).sum(), MeanSquaredErrorCache(difference, scale)  # (5.4)
+
+    def backward(self, dloss, cache):
+        """dloss () -> dy (...,D), dtarget (...,D)"""
+        dy = 2 * dloss * cache.scale * cache.difference  # (5.4)'
+        return dy, -dy

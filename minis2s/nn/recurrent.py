@@ -1,0 +1,153 @@
+"""A cell run over time, and backpropagation through time.
+
+    h_t = cell(x_t, h_{t-1})        t = 1 .. T
+
+The layers RNN, LSTM and GRU say what their cell is; this file says, once, how any cell is run over a padded
+batch and how its gradients are carried back. Only h_{t-1} has to be waited for: the products with x are one
+matrix product for all times before the loop, and the weight gradients are one after it.
+"""
+
+from typing import Any, NamedTuple
+
+from ..backend import array_module, from_numpy
+from ..contracts import expect_dtype, expect_floats, expect_lengths, expect_positive, expect_shape
+from ..functional import flush, length_mask
+from ..layer import Layer, uniform, zeros
+from .linear import rows
+
+
+class RecurrentCache(NamedTuple):
+    x: Any
+    h_prevs: Any
+    caches: list
+    active: Any
+    shortest: int
+
+
+class Recurrent(Layer):
+    """What RNN, LSTM and GRU share.
+
+    x (T,B,D), state0 (arrays (B,H) or None for zeros) -> hs (T,B,H), stateT
+    lengths (B,), on the CPU: after its last token a row's state is carried unchanged, so that stateT is the
+    state at each row's own end. reverse=True reads from the last token to the first.
+    Wx (D,GH), Wh (H,GH), b (GH,) with G gates, drawn from U(-1/sqrt(H), 1/sqrt(H)), b = 0.
+    """
+
+    gates: int  # G
+    states = ("h",)
+
+    def __init__(self, input_size, hidden_size, rng, reverse=False, dtype="float32"):
+        expect_positive(input_size=input_size, hidden_size=hidden_size)
+        bound = hidden_size**-0.5
+        super().__init__(
+            Wx=uniform(rng, (input_size, self.gates * hidden_size), bound, dtype),
+            Wh=uniform(rng, (hidden_size, self.gates * hidden_size), bound, dtype),
+            b=zeros(self.gates * hidden_size, dtype),
+        )
+        self.input_size, self.hidden_size, self.reverse = input_size, hidden_size, reverse
+
+    # One step: each cell says its own.
+
+    def step(self, xa, state):
+        """xa (B,GH) = x_t Wx + b, the state before -> the state after, cache."""
+        raise NotImplementedError
+
+    def step_backward(self, dstate, cache):
+        """The gradient of the state after -> dxa (B,GH), the gradient of the state before."""
+        raise NotImplementedError
+
+    def hidden_weight_gradients(self, h_prevs, dxas, caches):
+        """Adds dWh = sum_t h_{t-1}^T da_t: Wh fans out to every step and row.  h_prevs (T,B,H), dxas (T,B,GH)"""
+        self.grads["Wh"] += rows(h_prevs).T @ rows(dxas)  # (1.1)'
+
+    # All steps.
+
+    def project(self, x):
+        """xa_t = x_t Wx + b for all t at once.  x (...,D) -> xa (...,GH)"""
+        xa = rows(x) @ self.params["Wx"]
+        xa += self.params["b"]
+        return xa.reshape(*x.shape[:-1], -1)  # (1.1), its part in x
+
+    def input_weight_gradients(self, x, dxas):
+        """Adds dWx and db, which fan out to every step and row.  x (...,D), dxas (...,GH)"""
+        self.grads["Wx"] += rows(x).T @ rows(dxas)  # (1.1)'
+        self.grads["b"] += rows(dxas).sum(axis=0)
+
+    def project_backward(self, dxas):
+        """dxas (...,GH) -> dx (...,D)"""
+        return (rows(dxas) @ self.params["Wx"].T).reshape(*dxas.shape[:-1], -1)  # (1.1)'
+
+    def forward(self, x, state0=None, lengths=None):
+        expect_shape("x", x, ("T", "B", self.input_size))
+        expect_dtype("x", x, self.dtype)
+        T, B, H = *x.shape[:2], self.hidden_size
+        xp = array_module(x)
+        state = self.zero_state(x) if state0 is None else self.check_state("state0", state0, B)
+        active, shortest = padding(lengths, T, B, x)
+        xas = self.project(x)
+        # One array holds h_0 .. h_T: its first T rows are the h_{t-1} of every step, its last T the h_t.
+        h_all = xp.empty((T + 1, B, H), dtype=x.dtype)
+        h_prevs, hs = (h_all[1:], h_all[:-1]) if self.reverse else (h_all[:-1], h_all[1:])
+        caches = [None] * T
+        for t in self.times(T):
+            h_prevs[t] = state[0]
+            after, caches[t] = self.step(xas[t], state)
+            state = after if t < shortest else carry(active[t], after, state)
+            hs[t] = state[0]
+        return (hs, state), RecurrentCache(x, h_prevs, caches, active, shortest)
+
+    def backward(self, dhs, dstateT, cache):
+        """dhs (T,B,H) or None, dstateT or None -> dx (T,B,D), dstate0"""
+        x, h_prevs, caches, active, shortest = cache
+        T, B, _ = x.shape
+        dxas = array_module(x).empty((T, B, self.params["b"].size), dtype=x.dtype)
+        dstate = self.zero_state(x) if dstateT is None else self.check_state("dstateT", dstateT, B)
+        if dhs is not None:
+            expect_floats("dhs", dhs, h_prevs.shape, self.dtype)
+        for t in reversed(self.times(T)):
+            if dhs is not None:
+                dstate = (dstate[0] + dhs[t], *dstate[1:])  # h_t is used at t and at t + 1: sum
+            if t < shortest:
+                dxas[t], dstate = self.step_backward(dstate, caches[t])
+            else:
+                dafter, dcarried = carry_backward(active[t], dstate)
+                dxas[t], dbefore = self.step_backward(dafter, caches[t])
+                dstate = tuple(d + carried for d, carried in zip(dbefore, dcarried, strict=True))
+            dstate = tuple(flush(d) for d in dstate)
+        self.hidden_weight_gradients(h_prevs, dxas, caches)
+        self.input_weight_gradients(x, dxas)
+        return self.project_backward(dxas), dstate
+
+    def times(self, T):
+        return range(T - 1, -1, -1) if self.reverse else range(T)
+
+    def zero_state(self, x):
+        """The state before the first token: zeros.  x (T,B,D) or (B,D)"""
+        xp = array_module(x)
+        return tuple(xp.zeros((x.shape[-2], self.hidden_size), dtype=x.dtype) for _ in self.states)
+
+    def check_state(self, name, state, B):
+        if not isinstance(state, tuple) or len(state) != len(self.states):
+            raise ValueError(f"{name} must be a tuple ({', '.join(self.states)}) of arrays ({B}, {self.hidden_size})")
+        for part, array in zip(self.states, state, strict=True):
+            expect_floats(f"{name}, {part},", array, (B, self.hidden_size), self.dtype)
+        return state
+
+
+def padding(lengths, T, B, like):
+    """The mask of real tokens (T,B,1), and how many first steps have no padding at all."""
+    if lengths is None:
+        return None, T
+    expect_lengths("lengths", lengths, T, B)
+    return from_numpy(length_mask(lengths, T)[:, :, None], like), int(lengths.min())
+
+
+def carry(active, after, before):
+    """A finished row keeps its state: m after + (1 - m) before.  active (B,1), states of (B,H)"""
+    where = array_module(active).where
+    return tuple(where(active, a, b) for a, b in zip(after, before, strict=True))  # (6.3)
+
+
+def carry_backward(active, dstate):
+    """The gradient goes to the step in rows that are active, past it in rows that are finished."""
+    return tuple(d * active for d in dstate), tuple(d * ~active for d in dstate)  # (6.3)'

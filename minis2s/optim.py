@@ -1,0 +1,122 @@
+"""How parameters follow their gradients: SGD with momentum, Adam, clipping, schedules.
+
+An optimiser changes `params` in place; params and grads are dicts of arrays with the same names. Its `state`
+is a dict of arrays and `steps` a count, so that a run can be saved and go on as if it had never stopped.
+"""
+
+from .backend import array_module
+from .contracts import expect_fraction
+from .layer import zeros_like
+
+
+class Optimiser:
+    """What optimisers share: a learning rate, the number of steps done, state arrays that start at 0."""
+
+    slots = ()
+
+    def __init__(self, lr):
+        if not lr > 0:
+            raise ValueError(f"lr (the learning rate) must be above 0, got {lr}")
+        self.lr = lr
+        self.steps = 0
+        self.state = {}
+
+    def update(self, params, grads):
+        """One step for every parameter."""
+        self.steps += 1
+        for name, param in params.items():
+            if name not in self.state:
+                self.state[name] = {slot: zeros_like(param) for slot in self.slots}
+            self.update_one(param, grads[name], **self.state[name])
+
+
+class SGD(Optimiser):
+    """Stochastic gradient descent with momentum.
+
+    m = momentum m + g,  p = p - lr m
+    Source: Polyak 1964, in the form of Sutskever et al. 2013, §2, that PyTorch uses.
+    """
+
+    slots = ("m",)
+
+    def __init__(self, lr, momentum=0.0):
+        super().__init__(lr)
+        expect_fraction("momentum", momentum)
+        self.momentum = momentum
+
+    def update_one(self, p, g, m):
+        m *= self.momentum
+        m += g
+        p -= self.lr * m
+
+
+class Adam(Optimiser):
+    """Steps of about lr in each coordinate, whatever the size of its gradient.
+
+    m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2
+    p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+    Source: Kingma & Ba 2015, algorithm 1.
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        super().__init__(lr)
+        for name, beta in zip(("betas[0]", "betas[1]"), betas, strict=True):
+            expect_fraction(name, beta)
+        self.betas, self.eps = betas, eps
+
+    def update_one(self, p, g, m, v):
+        b1, b2 = self.betas
+        m *= b1
+        m += (1 - b1) * g
+        v *= b2
+        v += (1 - b2) * (g * g)
+        step = array_module(v).sqrt(v)
+        step /= (1 - b2**self.steps) ** 0.5
+        step += self.eps
+        p -= self.lr / (1 - b1**self.steps) * m / step
+
+
+def global_norm(grads):
+    """The length of all gradients as one vector, sqrt(sum g^2).  -> ()"""
+    flat = [grad.reshape(-1) for grad in grads.values()]
+    return array_module(flat[0]).sqrt(sum(grad @ grad for grad in flat))
+
+
+def clip_by_global_norm(grads, max_norm):
+    """Shorten all gradients together, in place, if their norm exceeds max_norm; returns the norm before.
+
+    g = g min(1, max_norm / (norm + 1e-6))
+    Source: Pascanu et al. 2013, §3.2; the 1e-6 is PyTorch's.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be above 0, got {max_norm}")
+    norm = global_norm(grads)
+    scale = array_module(norm).minimum(max_norm / (norm + 1e-6), 1.0)
+    for grad in grads.values():
+        grad *= scale
+    return norm
+
+
+def warmup(steps):
+    """A schedule: the share of the learning rate grows evenly from 0 to 1 in `steps` steps.  step -> factor"""
+    return lambda step: min(1.0, (step + 1) / steps)
+
+
+def halving(first, every):
+    """A schedule: 1 for `first` steps, then halved at once and every `every` steps.  step -> factor
+
+    Source: Sutskever et al. 2014, §3.4.
+    """
+    return lambda step: 0.5 ** (0 if step < first else 1 + (step - first) // every)
+
+
+def cosine(steps, floor=0.0):
+    """A schedule: from 1 to `floor` along half a cosine wave in `steps` steps.  step -> factor
+
+    Source: Loshchilov & Hutter 2017, §3.
+    """
+    from math import cos, pi
+
+    return lambda step: floor + (1 - floor) * (1 + cos(pi * min(1.0, step / steps))) / 2
