@@ -16,6 +16,7 @@ equal numbers has no digits left in float32.
 """
 
 import copy
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ class Check(NamedTuple):
 
     def __str__(self):
         verdict = "pass" if self.passed else "FAIL"
-        row = f"{self.name:<34} {self.entries:>7} {self.error:>10.1e}  {verdict}"
+        row = f"{self.name:<40} {self.entries:>7} {self.error:>10.1e}  {verdict}"
         if self.passed:
             return row
         place = f"{self.name}{list(self.index)}" if self.index else self.name
@@ -58,7 +59,7 @@ class Report(list):
         return max(self, key=lambda check: check.error)
 
     def __str__(self):
-        heading = f"{'parameter or input':<34} {'entries':>7} {'rel. error':>10}"
+        heading = f"{'parameter or input':<40} {'entries':>7} {'rel. error':>10}"
         return "\n".join([heading, *map(str, self)])
 
 
@@ -72,7 +73,7 @@ def gradcheck(layer, *inputs, seed=0, step=STEP, tolerance=TOLERANCE, floor=FLOO
     Returns a Report. Parameters, gradients and inputs are as before when it returns.
     Raises ValueError if a float among parameters and inputs is not float64.
     """
-    targets = {**layer.params, **_named_inputs(inputs)}
+    targets = {**layer.params, **_named_inputs(layer.forward, inputs)}
     for name, array in targets.items():
         if array.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64, but {name} is {array.dtype}")
@@ -122,7 +123,7 @@ def _analytic(layer, inputs, upstream, cache):
     found = {name: grad.copy() for name, grad in layer.grads.items()}
     for name, grad in layer.grads.items():
         grad[...] = before[name]
-    return found | _named_inputs(inputs, dinputs)
+    return found | _named_inputs(layer.forward, inputs, dinputs)
 
 
 def _check_entries(f, array, grad, step, rng):
@@ -169,17 +170,26 @@ def _map_floats(function, tree):
     return function(tree) if _is_float(tree) else None
 
 
-def _named_inputs(inputs, values=None):
-    """'input 0', 'input 1.0', … -> the float arrays among `inputs`, or what stands in their places in `values`."""
+def _named_inputs(forward, inputs, values=None):
+    """Name -> the float arrays among `inputs`, or what stands in their places in `values`.
+
+    The names are those of forward's own arguments, "input x", with ".0", ".1" for the parts of a tuple.
+    """
     named = {}
 
     def walk(path, tree, value):
         if isinstance(tree, (list, tuple)):
-            value = value if isinstance(value, (list, tuple)) else [value]
+            value = value if isinstance(value, (list, tuple)) else [None] * len(tree)
             for n, branch in enumerate(tree):
-                walk(f"{path}.{n}" if path else f"input {n}", branch, value[n] if n < len(value) else None)
+                walk(f"{path}.{n}", branch, value[n] if n < len(value) else None)
         elif _is_float(tree):
             named[path] = value
 
-    walk("", tuple(inputs), inputs if values is None else values)
+    arguments = [
+        p.name for p in inspect.signature(forward).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    values = inputs if values is None else values if isinstance(values, (list, tuple)) else [values]
+    for n, tree in enumerate(inputs):
+        name = arguments[n] if n < len(arguments) else n
+        walk(f"input {name}", tree, values[n] if n < len(values) else None)
     return named

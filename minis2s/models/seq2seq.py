@@ -55,7 +55,8 @@ class Seq2Seq(Composite):
     def __init__(self, config, rng, dtype="float32"):
         expect_choice("attention", config.attention, ATTENTIONS)
         self.config = config
-        sizes = {"embedding_size": config.embedding_size, "hidden_size": config.hidden_size, "rng": rng, "dtype": dtype}
+        sizes = {"embedding_size": config.embedding_size, "hidden_size": config.hidden_size}
+        sizes |= {"rng": rng, "dtype": dtype}
         stack = {"cell": config.cell, "layers": config.layers, "dropout": config.dropout}
         self.encoder = Encoder(config.input_size, bidirectional=config.bidirectional, **sizes, **stack)
         if config.bidirectional:

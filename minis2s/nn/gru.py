@@ -1,10 +1,10 @@
 """The gated recurrent unit, in its two forms.  Source: Cho et al. 2014, §2.3 (reset before the product).
 
-    xa = x_t Wx + b, ha = h_{t-1} Wh, each in three parts r, z, n      (1.1)
+    xa = x_t Wx + b, ha = h_{t-1} Wh, the two parts of (1.1), each in three parts r, z, n
     r  = sigmoid(xa_r + ha_r)                 how much of the past the new content sees       (4.1)
     z  = sigmoid(xa_z + ha_z)                 how much of the past is kept                    (4.2)
-    n  = tanh(xa_n + r (ha_n + bh))           the new content: reset after the product        (4.3)
-    n  = tanh(xa_n + (r h_{t-1}) Wh_n)        the new content: reset before the product       (4.4)
+    n  = tanh(xa_n + r (ha_n + bh))           the new content, reset after the product        (4.3)
+    n  = tanh(xa_n + (r h_{t-1}) Wh_n)        the new content, reset before the product       (4.4)
     h_t = (1 - z) n + z h_{t-1}                                                               (4.5)
 
 Reset after the product (PyTorch's form) needs one matrix product a step, and its own bias bh inside the
@@ -29,7 +29,7 @@ class GRUCache(NamedTuple):
 
 
 def gru_gates(xa, ha):
-    """Both gates.  xa (B,2H or more), ha (B,2H or more) -> r (B,H), z (B,H)"""
+    """Both gates; of ha only the parts r and z are read.  xa (B,3H), ha (B,3H) -> r (B,H), z (B,H)"""
     H2 = 2 * (xa.shape[1] // 3)
     gates = sigmoid(xa[:, :H2] + ha[:, :H2])  # (4.1) (4.2)
     return gates[:, : H2 // 2], gates[:, H2 // 2 :]
@@ -41,7 +41,7 @@ def gru_gates_backward(dr, dz, r, z):
 
 
 def gru_mix(n, z, h_prev):
-    """The new state, between new content and old.  n, z, h_prev (B,H) -> h (B,H)"""
+    """The new state, between new content and old.  n (B,H), z (B,H), h_prev (B,H) -> h (B,H)"""
     return n + z * (h_prev - n)  # (4.5)
 
 
@@ -71,7 +71,7 @@ class GRU(Recurrent):
         (h_prev,) = state
         H, Wh = self.hidden_size, self.params["Wh"]
         if self.reset_after:
-            ha = h_prev @ Wh  # (1.1)
+            ha = h_prev @ Wh
             r, z = gru_gates(xa, ha)
             m = ha[:, 2 * H :] + self.params["bh"]
             n = tanh(xa[:, 2 * H :] + r * m)  # (4.3)
@@ -91,12 +91,12 @@ class GRU(Recurrent):
         if self.reset_after:
             dm = da_n * r  # (4.3)'
             da_rz = gru_gates_backward(da_n * m, dz, r, z)
-            dh_prev += xp.concatenate([da_rz, dm], axis=1) @ Wh.T  # (1.1)'
+            dh_prev += xp.concatenate([da_rz, dm], axis=1) @ Wh.T
         else:
             drm = da_n @ Wh[:, 2 * H :].T  # (4.4)'
             da_rz = gru_gates_backward(drm * m, dz, r, z)
             dh_prev += drm * r
-            dh_prev += da_rz @ Wh[:, : 2 * H].T  # (1.1)'
+            dh_prev += da_rz @ Wh[:, : 2 * H].T
         return xp.concatenate([da_rz, da_n], axis=1), (dh_prev,)
 
     def hidden_weight_gradients(self, h_prevs, dxas, caches):

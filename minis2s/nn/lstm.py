@@ -72,13 +72,10 @@ class LSTM(Recurrent):
 
     def step(self, xa, state):
         h_prev, c_prev = state
-        a = h_prev @ self.params["Wh"]
-        a += xa  # (1.1)
-        h, c, cache = lstm_cell(a, c_prev)
+        h, c, cache = lstm_cell(self.preactivate(xa, h_prev), c_prev)
         return (h, c), cache
 
     def step_backward(self, dstate, cache):
         dh, dc = dstate
         da, dc_prev = lstm_cell_backward(dh, dc, cache)
-        dh_prev = da @ self.params["Wh"].T  # (1.1)'
-        return da, (dh_prev, dc_prev)
+        return da, (self.preactivate_backward(da), dc_prev)

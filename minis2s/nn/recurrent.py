@@ -1,6 +1,7 @@
 """A cell run over time, and backpropagation through time.
 
-    h_t = cell(x_t, h_{t-1})        t = 1 .. T
+    a_t = x_t Wx + h_{t-1} Wh + b                                      (1.1)
+    h_t = cell(a_t, …)              t = 1 … T
 
 The layers RNN, LSTM and GRU say what their cell is; this file says, once, how any cell is run over a padded
 batch and how its gradients are carried back. Only h_{t-1} has to be waited for: the products with x are one
@@ -46,7 +47,7 @@ class Recurrent(Layer):
         )
         self.input_size, self.hidden_size, self.reverse = input_size, hidden_size, reverse
 
-    # One step: each cell says its own.
+    # One step: each cell says its own; most begin alike.
 
     def step(self, xa, state):
         """xa (B,GH) = x_t Wx + b, the state before -> the state after, cache."""
@@ -56,6 +57,16 @@ class Recurrent(Layer):
         """The gradient of the state after -> dxa (B,GH), the gradient of the state before."""
         raise NotImplementedError
 
+    def preactivate(self, xa, h_prev):
+        """a_t = x_t Wx + b + h_{t-1} Wh.  xa (B,GH), h_prev (B,H) -> a (B,GH)"""
+        a = h_prev @ self.params["Wh"]
+        a += xa
+        return a  # (1.1)
+
+    def preactivate_backward(self, da):
+        """da (B,GH) -> dh_prev (B,H); xa gets da as it is"""
+        return da @ self.params["Wh"].T  # (1.1)'
+
     def hidden_weight_gradients(self, h_prevs, dxas, caches):
         """Adds dWh = sum_t h_{t-1}^T da_t: Wh fans out to every step and row.  h_prevs (T,B,H), dxas (T,B,GH)"""
         self.grads["Wh"] += rows(h_prevs).T @ rows(dxas)  # (1.1)'
@@ -63,10 +74,10 @@ class Recurrent(Layer):
     # All steps.
 
     def project(self, x):
-        """xa_t = x_t Wx + b for all t at once.  x (...,D) -> xa (...,GH)"""
+        """xa_t = x_t Wx + b, the part of (1.1) that does not wait, for all t at once.  x (...,D) -> xa (...,GH)"""
         xa = rows(x) @ self.params["Wx"]
         xa += self.params["b"]
-        return xa.reshape(*x.shape[:-1], -1)  # (1.1), its part in x
+        return xa.reshape(*x.shape[:-1], -1)
 
     def input_weight_gradients(self, x, dxas):
         """Adds dWx and db, which fan out to every step and row.  x (...,D), dxas (...,GH)"""

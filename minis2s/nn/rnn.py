@@ -36,13 +36,10 @@ class RNN(Recurrent):
 
     def step(self, xa, state):
         (h_prev,) = state
-        a = h_prev @ self.params["Wh"]
-        a += xa  # (1.1)
-        h, cache = rnn_cell(a)
+        h, cache = rnn_cell(self.preactivate(xa, h_prev))
         return (h,), cache
 
     def step_backward(self, dstate, cache):
         (dh,) = dstate
         da = rnn_cell_backward(dh, cache)
-        dh_prev = da @ self.params["Wh"].T  # (1.1)'
-        return da, (dh_prev,)
+        return da, (self.preactivate_backward(da),)
