@@ -4,24 +4,29 @@ Every computation asks `xp = array_module(x)` and writes `xp.tanh(x)`; arrays on
 on a GPU give CuPy. Nothing else in the library imports either for arithmetic.
 """
 
+from functools import cache
+
 import numpy as np
 
 DEVICES = ("cpu", "gpu")
+ON_THE_HOST = (np.ndarray, np.generic, int, float, type(None))
 
 
 def array_module(*arrays):
     """The module (NumPy or CuPy) whose functions take these arrays; None and Python numbers are passed over."""
     for array in arrays:
-        if type(array) is np.ndarray or array is None:
+        if isinstance(array, ON_THE_HOST):
             continue
-        if hasattr(array, "__array_namespace__") and not isinstance(array, (np.ndarray, np.generic)):
+        if type(array).__module__.partition(".")[0] == "cupy":
+            return _cupy()
+        if hasattr(array, "__array_namespace__"):  # the array API standard's own way to say it
             return array.__array_namespace__()
     return np
 
 
 def device_of(array):
     """'cpu' for a NumPy array, 'gpu' for any other."""
-    return "cpu" if isinstance(array, (np.ndarray, np.generic)) else "gpu"
+    return "cpu" if isinstance(array, ON_THE_HOST) else "gpu"
 
 
 def map_tree(function, tree):
@@ -49,7 +54,7 @@ def to_device(tree, device):
 
 def to_numpy(array):
     """The array on the CPU (a copy only if it was elsewhere); anything that is no array is returned unchanged."""
-    return array.get() if hasattr(array, "__array_namespace__") and hasattr(array, "get") else array
+    return array if isinstance(array, ON_THE_HOST) or not hasattr(array, "get") else array.get()
 
 
 def from_numpy(array, like):
@@ -92,6 +97,7 @@ def scatter_add(target, ids, updates):
 RANKS = 8
 
 
+@cache
 def _cupy():
     """CuPy, if it is installed and finds a device; otherwise a RuntimeError that says what is missing."""
     try:

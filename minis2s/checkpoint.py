@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ def save(path, arrays, description):
     The file is written beside its place, flushed to the disk and then renamed: a crash leaves the old one.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:
@@ -38,10 +37,11 @@ def load(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no saved model {path}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        description = json.loads(arrays.pop(DESCRIPTION).tobytes())
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is damaged or not a minis2s file ({error})") from error
+    with open(path, "rb") as file:
+        try:
+            with np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
+                arrays = dict(archive)
+            description = json.loads(arrays.pop(DESCRIPTION).tobytes())
+        except Exception as error:  # each damaged byte has its own way to fail in the readers of zip, npy and JSON
+            raise ValueError(f"{path} is damaged or not a minis2s file ({error})") from error
     return arrays, description

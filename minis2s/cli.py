@@ -1,7 +1,9 @@
 """minis2s demo | translate | train | gradcheck"""
 
 import argparse
+import math
 import sys
+from pathlib import Path
 
 
 def main(arguments=None):
@@ -18,10 +20,10 @@ def main(arguments=None):
     command.add_argument("--model", default=None, help="a saved model")
     command.set_defaults(run=run_translate)
 
-    command = commands.add_parser("train", help="train on real text")
-    command.add_argument("task", choices=["tatoeba"])
+    command = commands.add_parser("train", help="run an experiment: train, score, show samples, save")
+    command.add_argument("experiment", help="its name, such as tatoeba, or the path of a TOML file")
     command.add_argument("--data", default=None, help="the directory of the corpus")
-    command.add_argument("--minutes", type=float, default=10.0)
+    command.add_argument("--minutes", type=float, default=None, help="how long to train at most")
     command.add_argument("--seed", type=int, default=0)
     command.set_defaults(run=run_train)
 
@@ -62,9 +64,18 @@ def run_translate(options):
 
 
 def run_train(options):
-    from .tatoeba import train_tatoeba
+    from . import experiment
 
-    train_tatoeba(options.data, options.minutes, options.seed)
+    chosen = experiment.read(options.experiment)
+    outcome = experiment.run(chosen, options.seed, options.data, options.minutes)
+    loss, exact = outcome.test
+    print(f"\ntest: loss {loss:.3f} a token (perplexity {math.exp(loss):.1f}), exact match {exact:.1%}\n")
+    shown = outcome.splits.test[:16]
+    for pair, found in zip(shown, outcome.translator.translate([pair.source for pair in shown]), strict=True):
+        print(f"  {pair.source}\n    {found.text}\n    {pair.target}  (reference)")
+    model = Path("runs") / chosen.name / "model.npz"
+    outcome.translator.save(model)
+    print(f'\nsaved {model}; now try: minis2s translate --model {model} "{shown[0].source}"')
 
 
 def run_gradcheck(options):

@@ -4,39 +4,51 @@ from .backend import array_module
 
 
 def expect_shape(name, array, shape):
-    """ValueError unless `array` has this shape: numbers must match, letters ("T") stand for any size above 0."""
+    """ValueError unless `array` has this shape, and holds something.
+
+    Numbers must match, letters ("T") stand for any size, a first ... for any number of axes.
+    """
     actual = getattr(array, "shape", None)
     if actual is None:
         raise ValueError(f"{name} must be an array of shape {spell(shape)}, got {type(array).__name__}")
-    fits = len(actual) == len(shape) and all(
-        size > 0 if isinstance(want, str) else size == want for size, want in zip(actual, shape, strict=True)
+    wanted = (*"…" * (len(actual) - len(shape) + 1), *shape[1:]) if shape[:1] == (...,) else shape
+    fits = len(actual) == len(wanted) and all(
+        isinstance(want, str) or size == want for size, want in zip(actual, wanted, strict=True)
     )
     if not fits:
         raise ValueError(f"{name} has shape {spell(actual)}, expected {spell(shape)}")
+    if 0 in actual:
+        raise ValueError(f"{name} has shape {spell(actual)} and is empty, expected {spell(shape)} with sizes above 0")
 
 
 def expect_dtype(name, array, dtype):
-    """ValueError unless `array` has the dtype of the parameters it meets: nothing is converted behind your back."""
+    """ValueError unless `array` has the dtype of what it meets: nothing is converted behind your back."""
     if array.dtype != dtype:
-        raise ValueError(f"{name} is {array.dtype} but the parameters are {dtype}; convert one of them")
+        raise ValueError(f"{name} has dtype {array.dtype}, expected {dtype}; convert one of them")
 
 
-def expect_floats(name, array, shape, dtype):
-    """Both of the above."""
+def expect_floats(name, array, shape, dtype=None):
+    """ValueError unless `array` has this shape and dtype; without a dtype, any of floating point will do."""
     expect_shape(name, array, shape)
-    expect_dtype(name, array, dtype)
+    if dtype is not None:
+        expect_dtype(name, array, dtype)
+    elif array.dtype.kind != "f":
+        raise ValueError(f"{name} has dtype {array.dtype}, expected floating point")
 
 
-def expect_ids(name, ids, size, shape=None):
-    """ValueError unless `ids` are whole numbers in 0..size-1 (and of this shape).
+def expect_scalar(name, value, dtype):
+    """ValueError unless `value` is a number of Python's, or an array () of this dtype."""
+    if type(value) not in (int, float):
+        expect_floats(name, value, (), dtype)
+
+
+def expect_ids(name, ids, size, shape=(...,)):
+    """ValueError unless `ids` are whole numbers in 0..size-1, in an array of this shape.
 
     The range is read where the ids are in the host's memory; on a GPU an out-of-range index would wrap
     silently, so batches are checked before they are moved.
     """
-    if shape is not None:
-        expect_shape(name, ids, shape)
-    elif getattr(ids, "size", 0) == 0:
-        raise ValueError(f"{name} must be a non-empty array of ids, got {ids!r}")
+    expect_shape(name, ids, shape)
     if ids.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold whole numbers, got dtype {ids.dtype}")
     if array_module(ids).__name__ == "numpy":
@@ -46,7 +58,7 @@ def expect_ids(name, ids, size, shape=None):
 
 
 def expect_lengths(name, lengths, T, B):
-    """ValueError unless `lengths` are B whole numbers in 1..T; returns them on the CPU, as a sorted batch needs."""
+    """ValueError unless `lengths` are B whole numbers in 1..T."""
     expect_shape(name, lengths, (B,))
     if lengths.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold whole numbers, got dtype {lengths.dtype}")
@@ -76,4 +88,6 @@ def expect_choice(name, value, known):
 
 
 def spell(shape):
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    """(3, 4), (T, B, 5), (…, 5)"""
+    sizes = ["…" if size is ... else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

@@ -4,8 +4,10 @@ An optimiser changes `params` in place; params and grads are dicts of arrays wit
 is a dict of arrays and `steps` a count, so that a run can be saved and go on as if it had never stopped.
 """
 
+from math import cos, pi
+
 from .backend import array_module
-from .contracts import expect_fraction
+from .contracts import expect_floats, expect_fraction, expect_positive
 from .layer import zeros_like
 
 
@@ -22,7 +24,12 @@ class Optimiser:
         self.state = {}
 
     def update(self, params, grads):
-        """One step for every parameter."""
+        """One step for every parameter.
+
+        Raises ValueError, before anything is changed, if a gradient is missing or does not fit its parameter.
+        """
+        for name, param in params.items():
+            expect_floats(f"grads[{name!r}]", grads.get(name), param.shape, param.dtype)
         self.steps += 1
         for name, param in params.items():
             if name not in self.state:
@@ -62,8 +69,10 @@ class Adam(Optimiser):
 
     def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         super().__init__(lr)
-        for name, beta in zip(("betas[0]", "betas[1]"), betas, strict=True):
-            expect_fraction(name, beta)
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {betas}")
+        if not eps > 0:
+            raise ValueError(f"eps must be above 0, got {eps}")
         self.betas, self.eps = betas, eps
 
     def update_one(self, p, g, m, v):
@@ -80,6 +89,8 @@ class Adam(Optimiser):
 
 def global_norm(grads):
     """The length of all gradients as one vector, sqrt(sum g^2).  -> ()"""
+    if not grads:
+        raise ValueError("grads is empty; it must hold at least one gradient")
     flat = [grad.reshape(-1) for grad in grads.values()]
     return array_module(flat[0]).sqrt(sum(grad @ grad for grad in flat))
 
@@ -101,6 +112,7 @@ def clip_by_global_norm(grads, max_norm):
 
 def warmup(steps):
     """A schedule: the share of the learning rate grows evenly from 0 to 1 in `steps` steps.  step -> factor"""
+    expect_positive(steps=steps)
     return lambda step: min(1.0, (step + 1) / steps)
 
 
@@ -109,6 +121,7 @@ def halving(first, every):
 
     Source: Sutskever et al. 2014, §3.4.
     """
+    expect_positive(every=every)
     return lambda step: 0.5 ** (0 if step < first else 1 + (step - first) // every)
 
 
@@ -117,6 +130,6 @@ def cosine(steps, floor=0.0):
 
     Source: Loshchilov & Hutter 2017, §3.
     """
-    from math import cos, pi
-
+    expect_positive(steps=steps)
+    expect_fraction("floor", floor)
     return lambda step: floor + (1 - floor) * (1 + cos(pi * min(1.0, step / steps))) / 2

@@ -15,7 +15,10 @@ from .models import Seq2Seq, Seq2SeqConfig
 
 
 class Translation(NamedTuple):
-    """A text and what became of it: alphas (T,S) belong to target_tokens (rows) and source_tokens (columns)."""
+    """A text and what became of it: alphas (T,S) belong to target_tokens (rows) and source_tokens (columns).
+
+    The tokens are all that was read and said, <end> included; the text is without the special ones.
+    """
 
     text: str
     source_tokens: list
@@ -73,12 +76,12 @@ class Translator:
 
     def _translation(self, text, hypothesis):
         source = self.split_source(text)
-        target = self.target_vocabulary.decode(hypothesis.ids)
+        target = [self.target_vocabulary.tokens[id] for id in hypothesis.ids]
         alphas = hypothesis.alphas
         return Translation(
-            self.join_target(target),
+            self.join_target(self.target_vocabulary.decode(hypothesis.ids)),
             [*source, "<end>"],
-            [*target, "<end>"] if alphas is None or len(alphas) > len(target) else target,
+            [*target, "<end>"] if alphas is not None and len(alphas) > len(target) else target,
             alphas,
             hypothesis.score,
             [token for token in source if token not in self.source_vocabulary.ids],

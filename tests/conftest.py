@@ -11,6 +11,22 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 differences = {}  # test -> the largest relative difference from PyTorch, by what was compared
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--require-torch", action="store_true", help="fail where PyTorch is missing, instead of skipping"
+    )
+
+
+def pytest_configure(config):
+    if config.option.require_torch:
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise pytest.UsageError(
+                "--require-torch, but PyTorch cannot be imported: pip install 'minis2s[torch]'"
+            ) from error
+
+
 def pytest_collection_modifyitems(config, items):
     """Slow and gpu tests run only when asked for by their mark."""
     for mark in ("slow", "gpu"):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import to_device
+from ..contracts import expect_positive
 from .vocabulary import END, PAD, START
 
 CHUNK = 50
@@ -73,8 +74,7 @@ def batches_by_length(examples, batch_size, rng=None):
     come in random order, so that every epoch is different. Without one everything is sorted, and a list of
     (positions in `examples`, Batch) comes back, to put results in order again.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number above 0, got {batch_size!r}")
+    expect_positive(batch_size=batch_size)
     if not examples:
         raise ValueError("examples is empty; there is nothing to make batches of")
 

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from ..contracts import expect_positive
+
 PAD, START, END, UNK = range(4)
 SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 
@@ -21,12 +23,15 @@ class Vocabulary:
     @classmethod
     def build(cls, sequences, min_count=1, max_size=None):
         """Every token seen at least min_count times, the most frequent first, at most max_size with the specials."""
+        expect_positive(min_count=min_count)
+        if max_size is not None and max_size <= len(SPECIALS):
+            raise ValueError(f"max_size must be above {len(SPECIALS)}, for the specials are in it, got {max_size}")
         counts = Counter(token for sequence in sequences for token in sequence)
         if not counts:
             raise ValueError("sequences hold no token to build a vocabulary from")
         # Equal counts go by the token itself, so that the ids do not depend on the order of the sentences.
         kept = sorted((token for token in counts if counts[token] >= min_count), key=lambda t: (-counts[t], t))
-        return cls(kept if max_size is None else kept[: max(0, max_size - len(SPECIALS))])
+        return cls(kept if max_size is None else kept[: max_size - len(SPECIALS)])
 
     def __len__(self):
         return len(self.tokens)

@@ -1,6 +1,6 @@
 """The attention decoder: before each step it looks back at the source.
 
-    context_t, alpha_t = attend(s_{t-1}, hs)                           (9.1)-(9.3)
+    context_t, alpha_t = attend(s_{t-1}, hs)                           (9.2) (9.3)
     xa_t = y_{t-1} Wx + b + context_t C                                (9.5)
     s_t  = cell(xa_t, s_{t-1})                                         (9.6)
     features_t = [s_t ; context_t]                                     (9.7)

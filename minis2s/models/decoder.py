@@ -48,6 +48,10 @@ class Decoder(Composite):
         """dmemory -> dhs (S,B,H) or None"""
         return None
 
+    def select(self, memory, rows):
+        """What is remembered of these rows of the batch alone, in this order.  rows (N,) -> memory"""
+        return None if memory is None else memory.select(rows)
+
     def run(self, x, states, memory, rng):
         """x (T,B,E), the states before -> features (T,B,F), alphas (T,B,S) or None, the states after"""
         raise NotImplementedError

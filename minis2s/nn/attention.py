@@ -1,6 +1,6 @@
 """Attention: look back at every source position, weighted by how well it fits.
 
-    k_i    = keys(h_i)                          once a sentence              (9.1)
+    k_i    = keys(h_i)                          each kind its own, once a sentence
     e_ti   = score(q_t, k_i)                    each kind its own
     alpha_ti = exp(e_ti) / sum_j exp(e_tj)      over the real tokens j       (9.2)
     context_t = sum_i alpha_ti h_i                                           (9.3)
@@ -22,6 +22,11 @@ class Memory(NamedTuple):
     hs: Any
     keys: Any
     mask: Any
+
+    def select(self, rows):
+        """The same of these rows of the batch alone, in this order.  rows (N,) -> Memory"""
+        mask = None if self.mask is None else self.mask[rows]
+        return Memory(self.hs.take(rows, axis=1), self.keys.take(rows, axis=1), mask)
 
 
 class AttendCache(NamedTuple):
@@ -67,7 +72,7 @@ class Attention(Layer):
         if lengths is not None:
             expect_lengths("lengths", lengths, S, B)
             mask = from_numpy(length_mask(lengths, S).T, like=hs)
-        keys, cache = self.project_keys(hs)  # (9.1)
+        keys, cache = self.project_keys(hs)
         return Memory(hs, keys, mask), cache
 
     def attend(self, queries, memory):

@@ -1,8 +1,9 @@
-"""y = x m / (1 - p): some units are silenced while training."""
+"""y = x m / (1 - p): some units are silenced while training             (6.2)"""
 
 from typing import Any, NamedTuple
 
 from ..backend import keep_mask
+from ..contracts import expect_floats
 from ..layer import Layer
 
 
@@ -27,11 +28,16 @@ class Dropout(Layer):
     def forward(self, x, rng=None):
         if rng is None or self.p == 0:
             return x, DropoutCache(None)
+        expect_floats("x", x, (...,))
         mask = keep_mask(rng, x, 1 - self.p)
         return x * mask, DropoutCache(mask)  # (6.2)
 
     def backward(self, dy, cache):
-        return dy if cache.mask is None else dy * cache.mask  # (6.2)'
+        """dy (...) -> dx (...)"""
+        if cache.mask is None:
+            return dy
+        expect_floats("dy", dy, cache.mask.shape, cache.mask.dtype)
+        return dy * cache.mask  # (6.2)'
 
     def __repr__(self):
         return f"Dropout(p={self.p})"

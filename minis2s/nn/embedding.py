@@ -1,9 +1,9 @@
-"""x_t = row y_t of a table: a word's vector."""
+"""x_t = row y_t of a table W: a word's vector                            (6.1)"""
 
 from typing import Any, NamedTuple
 
 from ..backend import scatter_add
-from ..contracts import expect_ids, expect_positive
+from ..contracts import expect_floats, expect_ids, expect_positive
 from ..layer import Layer
 from .linear import rows
 
@@ -23,7 +23,7 @@ class Embedding(Layer):
 
     def __init__(self, vocabulary_size, embedding_size, rng, padding_idx=0, dtype="float32"):
         expect_positive(vocabulary_size=vocabulary_size, embedding_size=embedding_size)
-        if padding_idx is not None and not 0 <= padding_idx < vocabulary_size:
+        if padding_idx is not None and padding_idx not in range(vocabulary_size):
             raise ValueError(f"padding_idx must lie in 0..{vocabulary_size - 1} or be None, got {padding_idx}")
         super().__init__(W=(0.1 * rng.standard_normal((vocabulary_size, embedding_size))).astype(dtype))
         self.padding_idx = padding_idx
@@ -42,6 +42,7 @@ class Embedding(Layer):
     def backward(self, dx, cache):
         """Adds every position's gradient to its word's row; ids have no gradient, so None comes back."""
         ids, real = cache
+        expect_floats("dx", dx, (*ids.shape, self.params["W"].shape[1]), self.dtype)
         if real is not None:
             dx = dx * real
         scatter_add(self.grads["W"], ids.reshape(-1), rows(dx))  # (6.1)': a word's row fans out to its places

@@ -1,8 +1,8 @@
-"""y = x W + b."""
+"""y = x W + b                                                            (2.1)"""
 
 from typing import Any, NamedTuple
 
-from ..contracts import expect_dtype, expect_positive, expect_shape
+from ..contracts import expect_floats, expect_positive
 from ..layer import Layer, uniform, zeros
 
 
@@ -26,14 +26,16 @@ class Linear(Layer):
 
     def forward(self, x):
         W = self.params["W"]
-        expect_shape("x", x, (*"…" * (x.ndim - 1), W.shape[0]))
-        expect_dtype("x", x, W.dtype)
+        expect_floats("x", x, (..., W.shape[0]), W.dtype)
         y = rows(x) @ W
         if "b" in self.params:
             y += self.params["b"]  # (2.1)
         return y.reshape(*x.shape[:-1], W.shape[1]), LinearCache(x)
 
     def backward(self, dy, cache):
+        """dy (...,V) -> dx (...,D)"""
+        W = self.params["W"]
+        expect_floats("dy", dy, (*cache.x.shape[:-1], W.shape[1]), W.dtype)
         self.weight_gradients(cache.x, dy)
         return self.input_gradient(dy)
 

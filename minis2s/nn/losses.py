@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..contracts import expect_floats, expect_ids, expect_shape
+from ..contracts import expect_floats, expect_ids, expect_scalar, expect_shape
 from ..functional import logsumexp
 from ..layer import Layer
 
@@ -30,8 +30,9 @@ class SoftmaxCrossEntropy(Layer):
         self.ignore_index = ignore_index
 
     def forward(self, logits, targets, weights=None):
-        xp = array_module(logits)
+        expect_floats("logits", logits, (..., "V"))
         expect_shape("targets", targets, logits.shape[:-1])
+        xp = array_module(logits)
         V = logits.shape[-1]
         counted = xp.ones(targets.shape, dtype=logits.dtype)
         if weights is not None:
@@ -51,6 +52,7 @@ class SoftmaxCrossEntropy(Layer):
     def backward(self, dloss, cache):
         """da_nj = dloss w_n / sum w (softmax(a_n)_j - [j = target]).  dloss () -> dlogits (...,V)"""
         logits, log_total, targets, scale = cache
+        expect_scalar("dloss", dloss, logits.dtype)
         xp = array_module(logits)
         dlogits = xp.exp(logits - log_total[..., None])  # (5.2)'
         flat = dlogits.reshape(-1, logits.shape[-1])
@@ -76,6 +78,7 @@ class MeanSquaredError(Layer):
     """
 
     def forward(self, y, target, weights=None):
+        expect_floats("y", y, (..., "D"))
         expect_floats("target", target, y.shape, y.dtype)
         xp = array_module(y)
         if weights is None:
@@ -88,5 +91,6 @@ class MeanSquaredError(Layer):
 
     def backward(self, dloss, cache):
         """dloss () -> dy (...,D), dtarget (...,D)"""
+        expect_scalar("dloss", dloss, cache.scale.dtype)
         dy = 2 * dloss * cache.scale * cache.difference  # (5.4)'
         return dy, -dy

@@ -154,7 +154,7 @@ def padding(lengths, T, B, like):
 
 
 def carry(active, after, before):
-    """A finished row keeps its state: m after + (1 - m) before.  active (B,1), states of (B,H)"""
+    """A finished row keeps its state: h_t = m_t after + (1 - m_t) before (6.3).  active (B,1), states of (B,H)"""
     where = array_module(active).where
     return tuple(where(active, a, b) for a, b in zip(after, before, strict=True))  # (6.3)
 
