@@ -27,6 +27,16 @@ def tanh_backward(dy, y):
     return dy * (1 - y * y)
 
 
+def relu(x):
+    """max(x, 0).  x (...) -> y (...)"""
+    return array_module(x).maximum(x, 0)
+
+
+def relu_backward(dy, y):
+    """dx = dy where y > 0, else 0, from the output y.  dy (...), y (...) -> dx (...)"""
+    return dy * (y > 0)
+
+
 def softmax(x, axis=-1, mask=None):
     """y_i = exp(x_i) / sum_j exp(x_j), the largest x taken off first; where `mask` is false y is exactly 0.
 

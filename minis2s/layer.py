@@ -21,10 +21,15 @@ class Layer:
         self.params = params
         self.grads = {name: np.zeros_like(array) for name, array in params.items()}
 
+    def add(self, name, array):
+        """One more parameter, and its gradient."""
+        self.params[name] = array
+        self.grads[name] = np.zeros_like(array)
+
     @property
     def dtype(self):
-        """The dtype of the parameters, which is the dtype of every computation with them."""
-        return next(iter(self.params.values())).dtype
+        """The dtype of the parameters, which is that of every computation with them; None where there are none."""
+        return next((param.dtype for param in self.params.values()), None)
 
     @property
     def size(self):

@@ -26,10 +26,13 @@ class Optimiser:
     def update(self, params, grads):
         """One step for every parameter.
 
-        Raises ValueError, before anything is changed, if a gradient is missing or does not fit its parameter.
+        Raises ValueError, before anything is changed, if a gradient is missing, or if it or the state does not
+        fit the parameter.
         """
         for name, param in params.items():
             expect_floats(f"grads[{name!r}]", grads.get(name), param.shape, param.dtype)
+            for slot, array in self.state.get(name, {}).items():
+                expect_floats(f"state[{name!r}][{slot!r}]", array, param.shape, param.dtype)
         self.steps += 1
         for name, param in params.items():
             if name not in self.state:

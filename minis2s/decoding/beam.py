@@ -58,24 +58,18 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
     xp = array_module(source)
     B = source.shape[1]
     states, memory, dtype = read(model, source, lengths)
-    rows = xp.repeat(xp.arange(B), width)
-    first_rows = width * xp.arange(B)[:, None]
-    states, memory = map_tree(lambda state: state[rows], states), model.decoder.select(memory, rows)
-    y = xp.full(B * width, START, dtype=source.dtype)
+    # Beam k of sentence b has place b * width + k. The decoder's batch holds the live ones alone, so that what
+    # is finished or given up costs nothing. Before the first token there is one beam a sentence.
+    live = width * xp.arange(B)
     scores = xp.full((B, width), -inf, dtype=dtype)
-    scores[:, 0] = 0  # before the first token all beams are the same one
-    kept = xp.full((B, n_best), -inf, dtype=dtype)  # the best finished ones' ranks, in ascending order
+    scores[:, 0] = 0
+    y = xp.full(B, START, dtype=source.dtype)
+    kept = xp.full((B, n_best), -inf, dtype=dtype)  # the best ranks of finished ones, in rising order
     steps = []
     for length in range(1, max_length + 1):
-        logits, alphas, states = model.decoder.step(y, states, memory)
-        V = logits.shape[1]
-        continued = scores.reshape(-1, 1) + log_softmax(logits)  # (10.3)
-        scores, places = largest(continued.reshape(B, width * V), width)
-        parents, ys = places // V, places % V
-        rows = (first_rows + parents).reshape(-1)
-        y, states = ys.reshape(-1), map_tree(lambda state, rows=rows: state[rows], states)
-        alphas = None if alphas is None else alphas[rows].reshape(B, width, -1)
-        steps.append(Step(ys, parents, scores, alphas))
+        logits, alphas, states = model.decoder.step(y, states, model.decoder.select(memory, live // width))
+        scores, parents, rows, ys = likeliest(scores, log_softmax(logits), live)
+        steps.append(Step(ys, parents, scores, None if alphas is None else alphas[rows]))
         finished = ys == END
         ranks = scores / length_normaliser(length, length_penalty)  # (10.4)
         kept = xp.sort(xp.concatenate([kept, xp.where(finished, ranks, -inf)], axis=1), axis=1)[:, -n_best:]
@@ -84,9 +78,35 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
         # up. What moves up into its place is no likelier, so the search finds the same, only sooner.
         bound = scores / length_normaliser(max_length, length_penalty)
         scores = xp.where(finished | (bound <= kept[:, :1]), -inf, scores)
-        if (scores == -inf).all():
+        live = xp.flatnonzero(scores > -inf)
+        if len(live) == 0:
             break
+        y, states = ys.reshape(-1)[live], of_rows(states, rows.reshape(-1)[live])
     return steps
+
+
+def likeliest(scores, log_p, live):
+    """The K likeliest ways to go on for each sentence, in falling order.
+
+    scores (B,K), log_p (N,V) of the beams in the places live (N,) -> scores (B,K), and for each the beam that it
+    continues: parents (B,K), the row of log_p that this beam had: rows (B,K), and its new token: ys (B,K)
+    """
+    xp = array_module(scores)
+    B, K = scores.shape
+    M = min(K, log_p.shape[1])  # the sentence's K likeliest are among the K likeliest of each of its beams
+    gains, tokens = largest(log_p, M)
+    continued = xp.full((B * K, M), -inf, dtype=scores.dtype)
+    continued[live] = scores.reshape(-1)[live][:, None] + gains  # (10.3)
+    row_of = (xp.cumsum(scores.reshape(-1) > -inf) - 1).reshape(B, K)
+    scores, best = largest(continued.reshape(B, K * M), K)
+    parents = best // M
+    rows = xp.take_along_axis(row_of, parents, axis=1)
+    return scores, parents, rows, tokens[rows, best % M]
+
+
+def of_rows(states, rows):
+    """The states of these rows of the decoder's batch: nested tuples of arrays (B,H) -> (N,H)"""
+    return map_tree(lambda state: state[rows], states)
 
 
 def largest(x, k):

@@ -45,9 +45,8 @@ def step_by_step(model, source, lengths, max_length, choose):
 
 def read(model, source, lengths):
     """The source, read once -> the decoder's first states, its memory, the dtype of both"""
-    encoded, _ = model.encode(source, lengths)
-    memory, _ = model.decoder.remember(encoded.hs, encoded.lengths)
-    return encoded.states, memory, encoded.hs.dtype
+    (states, memory), _ = model.begin(source, lengths)
+    return states, memory, model.dtype
 
 
 def source_lengths(source, lengths):

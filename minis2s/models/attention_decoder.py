@@ -1,9 +1,9 @@
 """The attention decoder: before each step it looks back at the source.
 
     context_t, alpha_t = attend(s_{t-1}, hs)                           (9.2) (9.3)
-    xa_t = y_{t-1} Wx + b + context_t C                                (9.5)
-    s_t  = cell(xa_t, s_{t-1})                                         (9.6)
-    features_t = [s_t ; context_t]                                     (9.7)
+    xa_t = y_{t-1} Wx + b + context_t C                                (9.9)
+    s_t  = cell(xa_t, s_{t-1})                                         (9.10)
+    features_t = [s_t ; context_t]                                     (9.11)
 
 Source: Bahdanau et al. 2015, §3.1; the query is the top layer's state.
 """
@@ -11,8 +11,8 @@ Source: Bahdanau et al. 2015, §3.1; the query is the top layer's state.
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..nn import AdditiveAttention, Dropout, Embedding, Linear, Stack
-from .decoder import Decoder
+from ..nn import Linear, Stack
+from .decoder import Decoder, with_top
 
 
 class AttentionRunCache(NamedTuple):
@@ -24,9 +24,9 @@ class AttentionRunCache(NamedTuple):
 
 
 class AttentionDecoder(Decoder):
-    """A decoder with additive attention over all states of the encoder.
+    """A decoder with attention, of any kind that scores by content, over all states of the encoder.
 
-    y (T,B) ids, states0, hs (S,B,source_size), lengths (B,) -> logits (T,B,V), alphas (T,B,S)
+    y (T,B) ids, states0, hs (S,B,H), lengths (B,) -> logits (T,B,V), alphas (T,B,S)
     """
 
     def __init__(
@@ -34,29 +34,28 @@ class AttentionDecoder(Decoder):
         vocabulary_size,
         embedding_size,
         hidden_size,
-        source_size,
-        attention_size,
         rng,
+        attention,
         dropout=0.0,
+        tied=False,
         dtype="float32",
         **stack,
     ):
-        self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
-        self.dropout = Dropout(dropout)
-        self.attention = AdditiveAttention(hidden_size, source_size, attention_size, rng, dtype=dtype)
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
+        self.attention = attention
         self.rnn = Stack(
             input_size=embedding_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack
         )
         gates = self.rnn.layers[0].gates
-        self.context_input = Linear(source_size, gates * hidden_size, rng, bias=False, dtype=dtype)
-        self.output = Linear(hidden_size + source_size, vocabulary_size, rng, dtype=dtype)
+        self.context_input = Linear(attention.source_size, gates * hidden_size, rng, bias=False, dtype=dtype)
+        self.output = self.make_output(hidden_size + attention.source_size, rng, tied, dtype)
 
-    def remember(self, hs, lengths):
-        return self.attention.remember(hs, lengths)
+    def begin(self, states0, hs, lengths):
+        memory, cache = self.attention.remember(hs, lengths)
+        return (states0, memory), cache
 
-    def remember_backward(self, dmemory, cache):
-        dhs, dkeys = dmemory
-        return dhs + self.attention.project_keys_backward(dkeys, cache)  # h_i is key and value: sum
+    def begin_backward(self, dstates, dmemory, cache):
+        return dstates, self.attention.remember_backward(dmemory, cache)
 
     def run(self, x, states, memory, rng):
         xp = array_module(x)
@@ -65,39 +64,32 @@ class AttentionDecoder(Decoder):
         ss, contexts, alphas, attends, steps = [], [], [], [], []
         for xa in xas:
             ((context,), (alpha,)), attend_cache = self.attention.attend(states[-1][0][None], memory)
-            xa = xa + context @ C  # (9.5)
-            (s, states), step_cache = self.rnn.step(xa, states, rng)  # (9.6)
+            xa = xa + context @ C  # (9.9)
+            (s, states), step_cache = self.rnn.step(xa, states, rng)  # (9.10)
             ss.append(s)
             contexts.append(context)
             alphas.append(alpha)
             attends.append(attend_cache)
             steps.append(step_cache)
         contexts, alphas = xp.stack(contexts), xp.stack(alphas)
-        features = xp.concatenate([xp.stack(ss), contexts], axis=2)  # (9.7)
+        features = xp.concatenate([xp.stack(ss), contexts], axis=2)  # (9.11)
         return (features, alphas, states), AttentionRunCache(x, contexts, alphas, attends, steps)
 
     def run_backward(self, dfeatures, dalphas, dstates, cache):
         x, contexts, alphas, attends, steps = cache
         xp = array_module(x)
-        H = dfeatures.shape[2] - contexts.shape[2]
-        dss, dcontexts = dfeatures[:, :, :H], dfeatures[:, :, H:].copy()  # (9.7)'
+        dss, dcontexts = dfeatures[:, :, : self.hidden_size], dfeatures[:, :, self.hidden_size :].copy()  # (9.11)'
         dstates = self.rnn.zero_state(x) if dstates is None else dstates
         dxas, dkeys = [None] * len(x), 0
         for t in reversed(range(len(x))):
-            dxas[t], dstates = self.rnn.step_backward(dss[t], dstates, steps[t])  # (9.6)'
-            dcontexts[t] += self.context_input.input_gradient(dxas[t][0])  # (9.5)'
+            dxas[t], dstates = self.rnn.step_backward(dss[t], dstates, steps[t])  # (9.10)'
+            dcontexts[t] += self.context_input.input_gradient(dxas[t][0])  # (9.9)'
             dalpha = None if dalphas is None else dalphas[t : t + 1]
             (dquery,), dk = self.attention.attend_backward(dcontexts[t : t + 1], dalpha, attends[t])
             dkeys = dkeys + dk
-            dstates = with_query(dstates, dquery)
+            dstates = with_top(dstates, dquery)  # s_{t-1} was the query as well
         self.rnn.weight_gradients(x, steps, dxas)
         dxa = xp.stack([step[0] for step in dxas])
         self.context_input.weight_gradients(contexts, dxa)
-        dhs = self.attention.values_backward(dcontexts, alphas)
-        return self.rnn.layers[0].project_backward(dxa), dstates, (dhs, dkeys)
-
-
-def with_query(dstates, dquery):
-    """s_{t-1} of the top layer was the query as well: its gradient is the sum of both."""
-    *below, (dh, *rest) = dstates
-    return (*below, (dh + dquery, *rest))
+        dvalues = self.attention.values_backward(dcontexts, alphas)
+        return self.rnn.layers[0].project_backward(dxa), dstates, (dvalues, dkeys)

@@ -12,9 +12,9 @@ sequence; with teacher forcing throughout, the whole sentence is one such run.
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..contracts import expect_fraction
+from ..contracts import expect_floats, expect_fraction, expect_ids
 from ..layer import Composite
-from ..nn import Dropout, Embedding, Linear, Stack
+from ..nn import Dropout, Embedding, Linear, Stack, TiedLinear
 from ..nn.linear import LinearCache
 
 
@@ -30,23 +30,34 @@ class RunCache(NamedTuple):
 
 class DecoderCache(NamedTuple):
     features: Any
-    memory: Any
+    begin: Any
     runs: list
 
 
 class Decoder(Composite):
-    """What every decoder shares; a kind says what it remembers of the source, and how it runs.
+    """What every decoder shares; a kind says how it begins, and how it runs.
 
     y (T,B) ids <start> y_1 … y_{T-1}, states0, hs (S,B,H) -> logits (T,B,V), alphas (T,B,S) or None
+    tied: the output layer's W is the embedding's, transposed (Press & Wolf 2017), if `features_size` allows.
     """
 
-    def remember(self, hs, lengths):
-        """Whatever of the source is worked out once a sentence -> memory, cache"""
-        return None, None
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, dtype="float32"):
+        self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
+        self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
+        self.dropout = Dropout(dropout)
 
-    def remember_backward(self, dmemory, cache):
-        """dmemory -> dhs (S,B,H) or None"""
-        return None
+    def make_output(self, features_size, rng, tied, dtype):
+        if tied:
+            return TiedLinear(self.embedding, features_size, dtype)
+        return Linear(features_size, self.vocabulary_size, rng, dtype=dtype)
+
+    def begin(self, states0, hs, lengths):
+        """Whatever is worked out once a sentence -> (the states before the first step, memory), cache"""
+        return (states0, None), None
+
+    def begin_backward(self, dstates, dmemory, cache):
+        """dstates, dmemory (a tuple of arrays, as run_backward gives it) -> dstates0, dhs (S,B,H) or None"""
+        return dstates, None
 
     def select(self, memory, rows):
         """What is remembered of these rows of the batch alone, in this order.  rows (N,) -> memory"""
@@ -57,16 +68,17 @@ class Decoder(Composite):
         raise NotImplementedError
 
     def run_backward(self, dfeatures, dalphas, dstates, cache):
-        """-> dx (T,B,E), the gradient of the states before, dmemory (a tuple of arrays)"""
+        """-> dx (T,B,E), the gradient of the states before, dmemory; dstates None stands for zeros"""
         raise NotImplementedError
 
     def forward(self, y, states0, hs=None, lengths=None, teacher_forcing=1.0, rng=None):
+        expect_ids("y", y, self.vocabulary_size, ("T", "B"))
         expect_fraction("teacher_forcing", teacher_forcing)
         if 0 < teacher_forcing < 1 and rng is None:
             raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
         xp = array_module(y)
-        memory, memory_cache = self.remember(hs, lengths)
-        states, fed, runs, features, logits, alphas = states0, y.copy(), [], [], [], []
+        (states, memory), begin_cache = self.begin(states0, hs, lengths)
+        fed, runs, features, logits, alphas = y.copy(), [], [], [], []
         for start, stop in runs_of_known_inputs(len(y), teacher_forcing, rng):
             if start > 0:
                 fed[start] = logits[-1][-1].argmax(axis=1)
@@ -77,20 +89,20 @@ class Decoder(Composite):
             alphas.append(run_alphas)
             logits.append(self.output.forward(run_features)[0])  # (7.2)
             runs.append(RunCache(start, stop, embedding_cache, dropout_cache, run_cache))
-        cache = DecoderCache(joined(xp, features), memory_cache, runs)
+        cache = DecoderCache(joined(xp, features), begin_cache, runs)
         return (joined(xp, logits), None if alphas[0] is None else joined(xp, alphas)), cache
 
     def backward(self, dlogits, dalphas, cache):
         """dlogits (T,B,V), dalphas (T,B,S) or None -> None for the ids, dstates0, dhs (S,B,H) or None"""
+        expect_floats("dlogits", dlogits, (*cache.features.shape[:2], self.vocabulary_size), self.dtype)
         dfeatures = self.output.backward(dlogits, LinearCache(cache.features))  # (7.2)'
         dstates, dmemory = None, None
         for start, stop, embedding_cache, dropout_cache, run_cache in reversed(cache.runs):
             run_dalphas = None if dalphas is None else dalphas[start:stop]
             dx, dstates, dpart = self.run_backward(dfeatures[start:stop], run_dalphas, dstates, run_cache)
             self.embedding.backward(self.dropout.backward(dx, dropout_cache), embedding_cache)
-            # Every run looks back at the same source: sum.
-            dmemory = dpart if dmemory is None else tuple(d + e for d, e in zip(dmemory, dpart, strict=True))
-        return None, dstates, self.remember_backward(dmemory, cache.memory)
+            dmemory = dpart if dmemory is None else added(dmemory, dpart)  # every run looks back: sum
+        return None, *self.begin_backward(dstates, dmemory, cache.begin)
 
     def step(self, y, states, memory):
         """One step of decoding.  y (B,) ids, the states before -> logits (B,V), alphas (B,S) or None, states after"""
@@ -107,13 +119,14 @@ class PlainDecoder(Decoder):
     Source: Sutskever et al. 2014, §2.
     """
 
-    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, dtype="float32", **stack):
-        self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
-        self.dropout = Dropout(dropout)
+    def __init__(
+        self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, tied=False, dtype="float32", **stack
+    ):
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
         self.rnn = Stack(
             input_size=embedding_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack
         )
-        self.output = Linear(hidden_size, vocabulary_size, rng, dtype=dtype)
+        self.output = self.make_output(hidden_size, rng, tied, dtype)
 
     def run(self, x, states, memory, rng):
         (ss, states), cache = self.rnn.forward(x, states, rng=rng)  # (7.3)
@@ -135,3 +148,14 @@ def runs_of_known_inputs(T, teacher_forcing, rng):
 
 def joined(xp, arrays):
     return arrays[0] if len(arrays) == 1 else xp.concatenate(arrays)
+
+
+def added(these, those):
+    """Two gradients of the same memory, tuples of arrays, part by part."""
+    return tuple(a + b for a, b in zip(these, those, strict=True))
+
+
+def with_top(dstates, d):
+    """The states' gradient with `d` added to h of the top layer, which was used for something else as well."""
+    *below, (dh, *rest) = dstates
+    return (*below, (dh + d, *rest))

@@ -33,36 +33,45 @@ class AdditiveAttention(Attention):
 
     def __init__(self, query_size, source_size, attention_size, rng, dtype="float32"):
         expect_positive(query_size=query_size, source_size=source_size, attention_size=attention_size)
-        self.query_size, self.source_size = query_size, source_size
         super().__init__(
+            query_size,
+            source_size,
             W=uniform(rng, (query_size, attention_size), query_size**-0.5, dtype),
             U=uniform(rng, (source_size, attention_size), source_size**-0.5, dtype),
             b=zeros(attention_size, dtype),
             v=uniform(rng, (attention_size,), attention_size**-0.5, dtype),
         )
 
+    def matrices(self, arrays):
+        """W and U, or their gradients."""
+        return arrays["W"], arrays["U"]
+
     def project_keys(self, hs):
-        keys = rows(hs) @ self.params["U"]
+        _, U = self.matrices(self.params)
+        keys = rows(hs) @ U
         keys += self.params["b"]
         return keys.reshape(*hs.shape[:2], -1), KeysCache(hs)  # (9.1)
 
     def project_keys_backward(self, dkeys, cache):
-        self.grads["U"] += rows(cache.hs).T @ rows(dkeys)  # (9.1)'
+        (_, U), (_, dU) = self.matrices(self.params), self.matrices(self.grads)
+        dU += rows(cache.hs).T @ rows(dkeys)  # (9.1)'
         self.grads["b"] += rows(dkeys).sum(axis=0)
-        return (rows(dkeys) @ self.params["U"].T).reshape(cache.hs.shape)
+        return (rows(dkeys) @ U.T).reshape(cache.hs.shape)
 
     def score(self, queries, keys):
-        q = (rows(queries) @ self.params["W"]).reshape(*queries.shape[:2], -1)
+        W, _ = self.matrices(self.params)
+        q = (rows(queries) @ W).reshape(*queries.shape[:2], -1)
         z = tanh(q[:, None] + keys[None])  # (T,S,B,A)
         scores = (z @ self.params["v"]).swapaxes(1, 2)  # (9.4)
         return scores, ScoreCache(queries, z)
 
     def score_backward(self, dscores, cache):
+        (W, _), (dW, _) = self.matrices(self.params), self.matrices(self.grads)
         queries, z = cache
         dscores = dscores.swapaxes(1, 2)  # (T,S,B)
         self.grads["v"] += dscores.reshape(-1) @ rows(z)  # (9.4)'
         da = tanh_backward(dscores[..., None] * self.params["v"], z)
         dq = da.sum(axis=1)  # q_t meets every source position: sum
         dkeys = da.sum(axis=0)  # k_i meets every query: sum
-        self.grads["W"] += rows(queries).T @ rows(dq)
-        return (rows(dq) @ self.params["W"].T).reshape(queries.shape), dkeys
+        dW += rows(queries).T @ rows(dq)
+        return (rows(dq) @ W.T).reshape(queries.shape), dkeys

@@ -11,7 +11,7 @@ Source: Bahdanau et al. 2015, §3.1.
 from typing import Any, NamedTuple
 
 from ..backend import array_module, from_numpy
-from ..contracts import expect_dtype, expect_lengths, expect_shape
+from ..contracts import expect_floats, expect_lengths
 from ..functional import length_mask, softmax, softmax_backward
 from ..layer import Layer
 
@@ -47,6 +47,10 @@ class Attention(Layer):
     lengths (B,), on the CPU: padding gets weight exactly 0.
     """
 
+    def __init__(self, query_size, source_size, **params):
+        super().__init__(**params)
+        self.query_size, self.source_size = query_size, source_size
+
     def project_keys(self, hs):
         """hs (S,B,H) -> keys (S,B,A), cache"""
         raise NotImplementedError
@@ -65,8 +69,7 @@ class Attention(Layer):
 
     def remember(self, hs, lengths=None):
         """Read the source once: hs (S,B,H), lengths (B,) -> memory, cache"""
-        expect_shape("hs", hs, ("S", "B", self.source_size))
-        expect_dtype("hs", hs, self.dtype)
+        expect_floats("hs", hs, ("S", "B", self.source_size), self.dtype)
         S, B, _ = hs.shape
         mask = None
         if lengths is not None:
@@ -74,6 +77,11 @@ class Attention(Layer):
             mask = from_numpy(length_mask(lengths, S).T, like=hs)
         keys, cache = self.project_keys(hs)
         return Memory(hs, keys, mask), cache
+
+    def remember_backward(self, dmemory, cache):
+        """(dhs (S,B,H) as values, dkeys (S,B,A)) -> dhs (S,B,H)"""
+        dvalues, dkeys = dmemory
+        return dvalues + self.project_keys_backward(dkeys, cache)  # h_i is key and value: sum
 
     def attend(self, queries, memory):
         """queries (T,B,Q), memory -> contexts (T,B,H), alphas (T,B,S)"""
@@ -100,17 +108,18 @@ class Attention(Layer):
 
     def forward(self, queries, hs, lengths=None):
         memory, memory_cache = self.remember(hs, lengths)
-        expect_shape("queries", queries, ("T", hs.shape[1], self.query_size))
-        expect_dtype("queries", queries, self.dtype)
+        expect_floats("queries", queries, ("T", hs.shape[1], self.query_size), hs.dtype)
         out, attend_cache = self.attend(queries, memory)
         return out, AttentionCache(memory_cache, attend_cache)
 
     def backward(self, dcontexts, dalphas, cache):
         """dcontexts (T,B,H), dalphas (T,B,S) or None -> dqueries (T,B,Q), dhs (S,B,H)"""
+        _, alphas, _ = cache.attend
+        expect_floats("dcontexts", dcontexts, (*alphas.shape[:2], self.source_size), alphas.dtype)
+        if dalphas is not None:
+            expect_floats("dalphas", dalphas, alphas.shape, alphas.dtype)
         dqueries, dkeys = self.attend_backward(dcontexts, dalphas, cache.attend)
-        dhs = self.project_keys_backward(dkeys, cache.memory)
-        dhs += self.values_backward(dcontexts, cache.attend.alphas)  # h_i is key and value: sum
-        return dqueries, dhs
+        return dqueries, self.remember_backward((self.values_backward(dcontexts, alphas), dkeys), cache.memory)
 
 
 def batch_first(x):

@@ -26,17 +26,18 @@ class GRUCache(NamedTuple):
     z: Any
     n: Any
     m: Any  # what r multiplies: ha_n + bh, or h_prev
+    normalised: tuple
 
 
-def gru_gates(xa, ha):
-    """Both gates; of ha only the parts r and z are read.  xa (B,3H), ha (B,3H) -> r (B,H), z (B,H)"""
-    H2 = 2 * (xa.shape[1] // 3)
-    gates = sigmoid(xa[:, :H2] + ha[:, :H2])  # (4.1) (4.2)
-    return gates[:, : H2 // 2], gates[:, H2 // 2 :]
+def gru_gates(a):
+    """Reset and update gate.  a (B,2H) -> r (B,H), z (B,H)"""
+    gates = sigmoid(a)  # (4.1) (4.2)
+    H = a.shape[1] // 2
+    return gates[:, :H], gates[:, H:]
 
 
 def gru_gates_backward(dr, dz, r, z):
-    """dr (B,H), dz (B,H) -> da_rz (B,2H)"""
+    """dr (B,H), dz (B,H) -> da (B,2H)"""
     return array_module(dr).concatenate([sigmoid_backward(dr, r), sigmoid_backward(dz, z)], axis=1)  # (4.1)' (4.2)'
 
 
@@ -60,54 +61,54 @@ class GRU(Recurrent):
 
     gates = 3
 
-    def __init__(self, input_size, hidden_size, rng, reset_after=True, reverse=False, dtype="float32"):
-        super().__init__(input_size, hidden_size, rng, reverse, dtype)
+    def __init__(self, input_size, hidden_size, rng, reset_after=True, dtype="float32", **options):
+        super().__init__(input_size, hidden_size, rng, dtype=dtype, **options)
         self.reset_after = reset_after
+        self.rz, self.n = slice(0, 2 * hidden_size), slice(2 * hidden_size, None)
         if reset_after:
-            self.params["bh"] = zeros(hidden_size, dtype)
-            self.grads["bh"] = zeros(hidden_size, dtype)
+            self.add("bh", zeros(hidden_size, dtype))
 
     def step(self, xa, state):
-        (h_prev,) = state
-        H, Wh = self.hidden_size, self.params["Wh"]
+        (h_prev,), Wh = state, self.params["Wh"]
         if self.reset_after:
             ha = h_prev @ Wh
-            r, z = gru_gates(xa, ha)
-            m = ha[:, 2 * H :] + self.params["bh"]
-            n = tanh(xa[:, 2 * H :] + r * m)  # (4.3)
+            ha_rz, m = ha[:, self.rz], ha[:, self.n] + self.params["bh"]
         else:
-            r, z = gru_gates(xa, h_prev @ Wh[:, : 2 * H])
-            m = h_prev
-            n = tanh(xa[:, 2 * H :] + (r * m) @ Wh[:, 2 * H :])  # (4.4)
-        return (gru_mix(n, z, h_prev),), GRUCache(h_prev, r, z, n, m)
+            ha_rz, m = h_prev @ Wh[:, self.rz], h_prev
+        a_rz, normalised_rz = self.normalise(xa[:, self.rz] + ha_rz, self.rz)
+        r, z = gru_gates(a_rz)
+        if self.reset_after:
+            a_n = xa[:, self.n] + r * m  # (4.3)
+        else:
+            a_n = xa[:, self.n] + (r * m) @ Wh[:, self.n]  # (4.4)
+        a_n, normalised_n = self.normalise(a_n, self.n)
+        n = tanh(a_n)
+        return (gru_mix(n, z, h_prev),), GRUCache(h_prev, r, z, n, m, (normalised_rz, normalised_n))
 
     def step_backward(self, dstate, cache):
-        (dh,) = dstate
-        h_prev, r, z, n, m = cache
-        H, Wh = self.hidden_size, self.params["Wh"]
+        (dh,), Wh = dstate, self.params["Wh"]
+        h_prev, r, z, n, m, (normalised_rz, normalised_n) = cache
         xp = array_module(dh)
         dn, dz, dh_prev = gru_mix_backward(dh, n, z, h_prev)
-        da_n = tanh_backward(dn, n)
+        da_n = self.normalise_backward(tanh_backward(dn, n), normalised_n, self.n)
+        drm = da_n if self.reset_after else da_n @ Wh[:, self.n].T  # (4.3)' (4.4)'
+        da_rz = gru_gates_backward(drm * m, dz, r, z)
+        da_rz = self.normalise_backward(da_rz, normalised_rz, self.rz)
         if self.reset_after:
-            dm = da_n * r  # (4.3)'
-            da_rz = gru_gates_backward(da_n * m, dz, r, z)
-            dh_prev += xp.concatenate([da_rz, dm], axis=1) @ Wh.T
+            dh_prev += xp.concatenate([da_rz, drm * r], axis=1) @ Wh.T
         else:
-            drm = da_n @ Wh[:, 2 * H :].T  # (4.4)'
-            da_rz = gru_gates_backward(drm * m, dz, r, z)
             dh_prev += drm * r
-            dh_prev += da_rz @ Wh[:, : 2 * H].T
+            dh_prev += da_rz @ Wh[:, self.rz].T
         return xp.concatenate([da_rz, da_n], axis=1), (dh_prev,)
 
     def hidden_weight_gradients(self, h_prevs, dxas, caches):
         """As in every cell for r and z; the part of n is reset, before or after the product with Wh_n."""
-        H = self.hidden_size
         rs = array_module(dxas).stack([cache.r for cache in caches])
-        da_rz, da_n = rows(dxas)[:, : 2 * H], rows(dxas)[:, 2 * H :]
-        self.grads["Wh"][:, : 2 * H] += rows(h_prevs).T @ da_rz
+        da_rz, da_n = rows(dxas)[:, self.rz], rows(dxas)[:, self.n]
+        self.grads["Wh"][:, self.rz] += rows(h_prevs).T @ da_rz
         if self.reset_after:
             dm = rows(rs) * da_n
-            self.grads["Wh"][:, 2 * H :] += rows(h_prevs).T @ dm
+            self.grads["Wh"][:, self.n] += rows(h_prevs).T @ dm
             self.grads["bh"] += dm.sum(axis=0)
         else:
-            self.grads["Wh"][:, 2 * H :] += rows(rs * h_prevs).T @ da_n
+            self.grads["Wh"][:, self.n] += rows(rs * h_prevs).T @ da_n

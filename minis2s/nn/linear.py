@@ -21,8 +21,7 @@ class Linear(Layer):
         expect_positive(input_size=input_size, output_size=output_size)
         super().__init__(W=uniform(rng, (input_size, output_size), input_size**-0.5, dtype))
         if bias:
-            self.params["b"] = zeros(output_size, dtype)
-            self.grads["b"] = zeros(output_size, dtype)
+            self.add("b", zeros(output_size, dtype))
 
     def forward(self, x):
         W = self.params["W"]

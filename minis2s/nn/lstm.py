@@ -66,16 +66,18 @@ class LSTM(Recurrent):
     gates = 4
     states = ("h", "c")
 
-    def __init__(self, input_size, hidden_size, rng, forget_bias=1.0, reverse=False, dtype="float32"):
-        super().__init__(input_size, hidden_size, rng, reverse, dtype)
+    def __init__(self, input_size, hidden_size, rng, forget_bias=1.0, dtype="float32", **options):
+        super().__init__(input_size, hidden_size, rng, dtype=dtype, **options)
         self.params["b"][hidden_size : 2 * hidden_size] = forget_bias
 
     def step(self, xa, state):
         h_prev, c_prev = state
-        h, c, cache = lstm_cell(self.preactivate(xa, h_prev), c_prev)
-        return (h, c), cache
+        a, normalised = self.preactivate(xa, h_prev)
+        h, c, cache = lstm_cell(a, c_prev)
+        return (h, c), (cache, normalised)
 
     def step_backward(self, dstate, cache):
-        dh, dc = dstate
+        (dh, dc), (cache, normalised) = dstate, cache
         da, dc_prev = lstm_cell_backward(dh, dc, cache)
-        return da, (self.preactivate_backward(da), dc_prev)
+        dxa, dh_prev = self.preactivate_backward(da, normalised)
+        return dxa, (dh_prev, dc_prev)

@@ -14,6 +14,7 @@ from ..backend import array_module, from_numpy
 from ..contracts import expect_dtype, expect_floats, expect_lengths, expect_positive, expect_shape
 from ..functional import flush, length_mask
 from ..layer import Layer, uniform, zeros
+from .layer_norm import layer_norm, layer_norm_backward
 from .linear import rows
 
 
@@ -32,12 +33,14 @@ class Recurrent(Layer):
     lengths (B,), on the CPU: after its last token a row's state is carried unchanged, so that stateT is the
     state at each row's own end. reverse=True reads from the last token to the first.
     Wx (D,GH), Wh (H,GH), b (GH,) with G gates, drawn from U(-1/sqrt(H), 1/sqrt(H)), b = 0.
+    layer_norm=True normalises a_t before its bias is added, a = LN(x Wx + h Wh; gain) + b, with gain (GH,) = 1
+    (Ba et al. 2016, §3.1, eq. (4)).
     """
 
     gates: int  # G
     states = ("h",)
 
-    def __init__(self, input_size, hidden_size, rng, reverse=False, dtype="float32"):
+    def __init__(self, input_size, hidden_size, rng, reverse=False, layer_norm=False, dtype="float32"):
         expect_positive(input_size=input_size, hidden_size=hidden_size)
         bound = hidden_size**-0.5
         super().__init__(
@@ -46,6 +49,9 @@ class Recurrent(Layer):
             b=zeros(self.gates * hidden_size, dtype),
         )
         self.input_size, self.hidden_size, self.reverse = input_size, hidden_size, reverse
+        self.layer_norm = layer_norm
+        if layer_norm:
+            self.add("gain", zeros(self.gates * hidden_size, dtype) + 1)
 
     # One step: each cell says its own; most begin alike.
 
@@ -58,14 +64,31 @@ class Recurrent(Layer):
         raise NotImplementedError
 
     def preactivate(self, xa, h_prev):
-        """a_t = x_t Wx + b + h_{t-1} Wh.  xa (B,GH), h_prev (B,H) -> a (B,GH)"""
+        """a_t = x_t Wx + b + h_{t-1} Wh.  xa (B,GH), h_prev (B,H) -> a (B,GH), cache"""
         a = h_prev @ self.params["Wh"]
-        a += xa
-        return a  # (1.1)
+        a += xa  # (1.1)
+        return self.normalise(a)
 
-    def preactivate_backward(self, da):
-        """da (B,GH) -> dh_prev (B,H); xa gets da as it is"""
-        return da @ self.params["Wh"].T  # (1.1)'
+    def preactivate_backward(self, da, cache):
+        """da (B,GH) -> dxa (B,GH), dh_prev (B,H)"""
+        da = self.normalise_backward(da, cache)
+        return da, da @ self.params["Wh"].T  # (1.1)'
+
+    def normalise(self, a, part=slice(None)):
+        """With layer_norm, normalise a and only then add b; else leave it.  `part`: which gates a holds -> a, cache"""
+        if not self.layer_norm:
+            return a, None
+        a, cache = layer_norm(a, self.params["gain"][part])
+        a += self.params["b"][part]
+        return a, cache
+
+    def normalise_backward(self, da, cache, part=slice(None)):
+        if not self.layer_norm:
+            return da
+        self.grads["b"][part] += da.sum(axis=0)
+        da, dgain = layer_norm_backward(da, self.params["gain"][part], cache)
+        self.grads["gain"][part] += dgain
+        return da
 
     def hidden_weight_gradients(self, h_prevs, dxas, caches):
         """Adds dWh = sum_t h_{t-1}^T da_t: Wh fans out to every step and row.  h_prevs (T,B,H), dxas (T,B,GH)"""
@@ -76,13 +99,15 @@ class Recurrent(Layer):
     def project(self, x):
         """xa_t = x_t Wx + b, the part of (1.1) that does not wait, for all t at once.  x (...,D) -> xa (...,GH)"""
         xa = rows(x) @ self.params["Wx"]
-        xa += self.params["b"]
+        if not self.layer_norm:
+            xa += self.params["b"]
         return xa.reshape(*x.shape[:-1], -1)
 
     def input_weight_gradients(self, x, dxas):
         """Adds dWx and db, which fan out to every step and row.  x (...,D), dxas (...,GH)"""
         self.grads["Wx"] += rows(x).T @ rows(dxas)  # (1.1)'
-        self.grads["b"] += rows(dxas).sum(axis=0)
+        if not self.layer_norm:
+            self.grads["b"] += rows(dxas).sum(axis=0)
 
     def project_backward(self, dxas):
         """dxas (...,GH) -> dx (...,D)"""
@@ -139,7 +164,10 @@ class Recurrent(Layer):
 
     def check_state(self, name, state, B):
         if not isinstance(state, tuple) or len(state) != len(self.states):
-            raise ValueError(f"{name} must be a tuple ({', '.join(self.states)}) of arrays ({B}, {self.hidden_size})")
+            got = f"a tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
+            raise ValueError(
+                f"{name} must be a tuple ({', '.join(self.states)}) of arrays ({B}, {self.hidden_size}), got {got}"
+            )
         for part, array in zip(self.states, state, strict=True):
             expect_floats(f"{name}, {part},", array, (B, self.hidden_size), self.dtype)
         return state

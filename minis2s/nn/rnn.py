@@ -36,10 +36,11 @@ class RNN(Recurrent):
 
     def step(self, xa, state):
         (h_prev,) = state
-        h, cache = rnn_cell(self.preactivate(xa, h_prev))
-        return (h,), cache
+        a, normalised = self.preactivate(xa, h_prev)
+        h, cache = rnn_cell(a)
+        return (h,), (cache, normalised)
 
     def step_backward(self, dstate, cache):
-        (dh,) = dstate
-        da = rnn_cell_backward(dh, cache)
-        return da, (self.preactivate_backward(da),)
+        (dh,), (cache, normalised) = dstate, cache
+        dxa, dh_prev = self.preactivate_backward(rnn_cell_backward(dh, cache), normalised)
+        return dxa, (dh_prev,)
