@@ -4,8 +4,8 @@
     rank(Y) = log P(Y|X) / lp(Y)                                                             (10.4)
 
 At every step each beam is continued by every token, and the `width` likeliest of all these are kept. One that
-ends with <end> leaves them as a finished hypothesis (Sutskever et al. 2014, §3.2). Beams are equally long and
-log P orders them; finished hypotheses are of any length, and lp(Y) of (10.2) makes them comparable.
+ends with <end> leaves them as a finished hypothesis (Sutskever et al. 2014, §3.2). Beams are equally long,
+and log P orders them; finished hypotheses are of any length, and lp(Y) of (10.2) makes them comparable.
 """
 
 from math import inf
@@ -58,8 +58,8 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
     xp = array_module(source)
     B = source.shape[1]
     states, memory, dtype = read(model, source, lengths)
-    # Beam k of sentence b has place b * width + k. The decoder's batch holds the live ones alone, so that what
-    # is finished or given up costs nothing. Before the first token there is one beam a sentence.
+    # Beam k of sentence b has place b * width + k. The decoder's batch holds the live ones alone: what is
+    # finished or given up costs nothing. Before the first token there is one beam a sentence.
     live = width * xp.arange(B)
     scores = xp.full((B, width), -inf, dtype=dtype)
     scores[:, 0] = 0
@@ -88,8 +88,8 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
 def likeliest(scores, log_p, live):
     """The K likeliest ways to go on for each sentence, in falling order.
 
-    scores (B,K), log_p (N,V) of the beams in the places live (N,) -> scores (B,K), and for each the beam that it
-    continues: parents (B,K), the row of log_p that this beam had: rows (B,K), and its new token: ys (B,K)
+    scores (B,K), log_p (N,V) of the beams in the places live (N,) -> scores (B,K), and of each the beam that it
+    continues: parents (B,K), that beam's row in log_p: rows (B,K), and its own token: ys (B,K)
     """
     xp = array_module(scores)
     B, K = scores.shape
@@ -97,7 +97,7 @@ def likeliest(scores, log_p, live):
     gains, tokens = largest(log_p, M)
     continued = xp.full((B * K, M), -inf, dtype=scores.dtype)
     continued[live] = scores.reshape(-1)[live][:, None] + gains  # (10.3)
-    row_of = (xp.cumsum(scores.reshape(-1) > -inf) - 1).reshape(B, K)
+    row_of = (xp.cumsum(scores.reshape(-1) > -inf) - 1).reshape(B, K)  # the n-th live beam has row n
     scores, best = largest(continued.reshape(B, K * M), K)
     parents = best // M
     rows = xp.take_along_axis(row_of, parents, axis=1)
