@@ -11,17 +11,22 @@ from typing import Any
 import numpy as np
 
 from .gradcheck import gradcheck
-from .models import Seq2Seq, Seq2SeqConfig
+from .models import Seq2Seq, Seq2SeqConfig, SignalConfig, SignalSeq2Seq, Tagger, TaggerConfig
 from .nn import (
     GRU,
     LSTM,
     RNN,
     AdditiveAttention,
     Bidirectional,
+    ConcatAttention,
+    DotAttention,
     Dropout,
     Embedding,
+    GeneralAttention,
     Linear,
     MeanSquaredError,
+    PositionAttention,
+    SelfAttention,
     SoftmaxCrossEntropy,
     Stack,
 )
@@ -91,9 +96,18 @@ def weights():
 
 def recurrent_cases():
     for key, cell, variants in (
-        ("rnn", RNN, {"": {}}),
-        ("lstm", LSTM, {"": {}}),
-        ("gru", GRU, {"": {}, "reset before": {"reset_after": False}}),
+        ("rnn", RNN, {"": {}, "layer norm": {"layer_norm": True}}),
+        ("lstm", LSTM, {"": {}, "layer norm": {"layer_norm": True}}),
+        (
+            "gru",
+            GRU,
+            {
+                "": {},
+                "reset before": {"reset_after": False},
+                "layer norm": {"layer_norm": True},
+                "reset before layer norm": {"reset_after": False, "layer_norm": True},
+            },
+        ),
     ):
         for variant, variant_options in variants.items():
             for option, reverse, forward_options in (
@@ -101,13 +115,14 @@ def recurrent_cases():
                 ("lengths", False, {"lengths": lengths}),
                 ("reverse lengths", True, {"lengths": lengths}),
             ):
+                size = 6 if "layer norm" in variant else H  # of two numbers normalised, nothing but signs is left
                 yield Case(
                     key,
                     " ".join(filter(None, (variant, option))),
-                    lambda rng, dtype, cell=cell, options=variant_options, reverse=reverse: cell(
-                        D, H, rng, reverse=reverse, dtype=dtype, **options
+                    lambda rng, dtype, cell=cell, size=size, options=variant_options, reverse=reverse: cell(
+                        D, size, rng, reverse=reverse, dtype=dtype, **options
                     ),
-                    inputs(normal(T, B, D), state(*[(B, H)] * len(cell.states))),
+                    inputs(normal(T, B, D), state(*[(B, size)] * len(cell.states))),
                     forward_options,
                 )
 
@@ -141,23 +156,72 @@ def stack_cases():
     )
 
 
-def model_cases():
-    for option, attention, cell, layers, bidirectional, teacher_forcing in (
-        ("plain rnn", "none", "rnn", 1, False, 1.0),
-        ("plain 2 x lstm dropout", "none", "lstm", 2, False, 1.0),
-        ("attention gru", "additive", "gru", 1, True, 1.0),
-        ("attention 2 x lstm dropout", "additive", "lstm", 2, True, 1.0),
-        ("attention gru, teacher forcing 0.5", "additive", "gru", 1, True, 0.5),
+def attention_cases():
+    for key, make, query_size in (
+        ("additive", lambda rng, dtype: AdditiveAttention(Q, D, A, rng, dtype), Q),
+        ("concat", lambda rng, dtype: ConcatAttention(Q, D, A, rng, dtype), Q),
+        ("dot", lambda rng, dtype: DotAttention(D, D), D),
+        ("general", lambda rng, dtype: GeneralAttention(Q, D, rng, dtype), Q),
+        ("position", lambda rng, dtype: PositionAttention(Q, D, T + 2, rng, dtype), Q),
     ):
-        config = Seq2SeqConfig(V + 1, V, D, H, layers, cell, bidirectional, attention, A, dropout=0.3)
+        for option, forward_options in (("", {}), ("lengths", {"lengths": lengths})):
+            yield Case(
+                f"{key} attention", option, make, inputs(normal(2, B, query_size), normal(T, B, D)), forward_options
+            )
+    for option, heads, causal in (("", 1, False), ("causal lengths", 1, True), ("3 heads lengths", 3, False)):
         yield Case(
-            "seq2seq",
+            "self-attention",
             option,
-            lambda rng, dtype, config=config: Seq2Seq(config, rng, dtype),
-            lambda rng, dtype: (ids(1, V + 1, T, B)(rng, dtype), lengths(), ids(1, V, T - 1, B)(rng, dtype)),
-            {"teacher_forcing": teacher_forcing, "rng": fixed_rng},
-            every_entry=False,
+            lambda rng, dtype, heads=heads, causal=causal: SelfAttention(6, rng, heads, causal, dtype),
+            inputs(normal(T, B, 6)),
+            {"lengths": lengths} if "lengths" in option else {},
         )
+
+
+def model_case(option, teacher_forcing=1.0, lots=7, **config):
+    """A small Seq2Seq with dropout and masks; `lots`: the seed of its dropout and its own guesses."""
+    config = {"embedding_size": D, "hidden_size": H, "attention_size": A, "max_length": T + 1, "dropout": 0.3} | config
+    config = Seq2SeqConfig(V + 1, V, **config)
+    return Case(
+        "seq2seq",
+        option,
+        lambda rng, dtype: Seq2Seq(config, rng, dtype),
+        lambda rng, dtype: (ids(1, V + 1, T, B)(rng, dtype), lengths(), ids(1, V, T - 1, B)(rng, dtype)),
+        {"teacher_forcing": teacher_forcing, "rng": lambda: np.random.default_rng(lots)},
+        every_entry=False,
+    )
+
+
+def model_cases():
+    alone = {"attention": "none", "bidirectional": False}
+    yield model_case("plain rnn", cell="rnn", **alone)
+    yield model_case("plain 2 x lstm", cell="lstm", layers=2, **alone)
+    yield model_case("plain gru tied", cell="gru", tied=True, embedding_size=H, **alone)
+    yield model_case("context at every step gru", context="every step", **alone)
+    yield model_case("context at every step and output lstm", cell="lstm", context="every step and output", **alone)
+    yield model_case("attention gru")
+    yield model_case("attention 2 x lstm", cell="lstm", layers=2)
+    yield model_case("attention gru layer norm", layer_norm=True, hidden_size=6)
+    yield model_case("attention gru, teacher forcing 0.5", teacher_forcing=0.5, lots=2)
+    yield model_case("attention lstm, teacher forcing 0", cell="lstm", teacher_forcing=0.0)
+    yield model_case("attention after the step lstm", cell="lstm", attention="general", context="output")
+    yield model_case("attention fed back 2 x gru", layers=2, attention="concat", context="output fed back")
+    yield model_case("attention by position lstm", cell="lstm", attention="position", context="combined input")
+    yield model_case("attention gated gru", attention="dot", context="gate", bidirectional=False)
+    for option, teacher_forcing in (("", 1.0), ("teacher forcing 0.5", 0.5), ("teacher forcing 0", 0.0)):
+        yield Case(
+            "signal",
+            option,
+            lambda rng, dtype: SignalSeq2Seq(SignalConfig(D, H, A, "lstm", layers=2), rng, dtype),
+            lambda rng, dtype: (normal(T, B, D)(rng, dtype), lengths(), normal(T - 1, B, A)(rng, dtype)),
+            {"teacher_forcing": teacher_forcing, "rng": lambda: np.random.default_rng(2)},
+        )
+    yield Case(
+        "tagger",
+        "2 heads causal",
+        lambda rng, dtype: Tagger(TaggerConfig(V + 1, V, size=4, heads=2, causal=True), rng, dtype),
+        inputs(ids(1, V + 1, T, B)),
+    )
 
 
 CASES = (
@@ -165,23 +229,12 @@ CASES = (
     Case("linear", "no bias", lambda rng, dtype: Linear(D, V, rng, bias=False, dtype=dtype), inputs(normal(B, D))),
     Case("embedding", "", lambda rng, dtype: Embedding(V, D, rng, None, dtype), inputs(ids(0, V, T, B))),
     Case("embedding", "padding", lambda rng, dtype: Embedding(V, D, rng, 0, dtype), inputs(ids(0, 3, T, B))),
+    Case("embedding", "frequent", lambda rng, dtype: Embedding(V, D, rng, None, dtype), inputs(ids(0, 2, T, 2 * B))),
     Case("dropout", "", lambda rng, dtype: Dropout(0.4), inputs(normal(T, B, D)), {"rng": fixed_rng}),
     Case("dropout", "evaluation", lambda rng, dtype: Dropout(0.4), inputs(normal(T, B, D))),
     *recurrent_cases(),
     *stack_cases(),
-    Case(
-        "additive attention",
-        "",
-        lambda rng, dtype: AdditiveAttention(Q, D, A, rng, dtype),
-        inputs(normal(2, B, Q), normal(T, B, D)),
-    ),
-    Case(
-        "additive attention",
-        "lengths",
-        lambda rng, dtype: AdditiveAttention(Q, D, A, rng, dtype),
-        inputs(normal(2, B, Q), normal(T, B, D)),
-        {"lengths": lengths},
-    ),
+    *attention_cases(),
     Case(
         "cross-entropy",
         "",
@@ -200,6 +253,18 @@ CASES = (
         lambda rng, dtype: SoftmaxCrossEntropy(ignore_index=0),
         inputs(normal(T, B, V), ids(0, 3, T, B)),
         {"weights": weights},
+    ),
+    Case(
+        "cross-entropy",
+        "ignore_index -1",
+        lambda rng, dtype: SoftmaxCrossEntropy(ignore_index=-1),
+        inputs(normal(T, B, V), ids(-1, 3, T, B)),
+    ),
+    Case(
+        "cross-entropy",
+        "nothing counts",
+        lambda rng, dtype: SoftmaxCrossEntropy(ignore_index=0),
+        inputs(normal(T, B, V), ids(0, 1, T, B)),
     ),
     Case(
         "mean squared error", "", lambda rng, dtype: MeanSquaredError(), inputs(normal(T, B, D), normal(T, B, D))

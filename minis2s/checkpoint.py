@@ -10,17 +10,22 @@ DESCRIPTION = "description.json"
 
 
 def save(path, arrays, description):
-    """Write a dict of NumPy arrays and a JSON-able description to `path`, a zip of .npy files.
-
-    The file is written beside its place, flushed to the disk and then renamed: a crash leaves the old one.
-    """
+    """Write a dict of NumPy arrays and a JSON-able description to `path`, a zip of .npy files, whole or not at all."""
     path = Path(path)
     text = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: np.savez(file, **arrays, **{DESCRIPTION: text}))
+
+
+def write_atomically(path, write):
+    """Make the file `path` of what `write(file)` writes, or leave the one that is there as it was.
+
+    The file is written beside its place, flushed to the disk and then renamed: a crash leaves the old one.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(unfinished, "wb") as file:
-            np.savez(file, **arrays, **{DESCRIPTION: text})
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -45,3 +50,27 @@ def load(path):
         except Exception as error:  # each damaged byte has its own way to fail in the readers of zip, npy and JSON
             raise ValueError(f"{path} is damaged or not a minis2s file ({error})") from error
     return arrays, description
+
+
+def expect_same(path, found, wanted):
+    """ValueError that names every field in which the descriptions differ: found in the file, wanted now."""
+    found, wanted = _fields(found), _fields(wanted)
+    differing = [
+        f"{name} is {_brief(found.get(name, 'missing'))} in the file, {_brief(wanted.get(name, 'missing'))} here"
+        for name in dict.fromkeys([*wanted, *found])
+        if found.get(name, "missing") != wanted.get(name, "missing")
+    ]
+    if differing:
+        raise ValueError(f"{path} was made with another configuration: {'; '.join(differing)}")
+
+
+def _fields(description):
+    """A description without its nesting: {"config": {"cell": "gru"}} -> {"cell": "gru"}"""
+    flat = {}
+    for name, value in description.items():
+        flat |= _fields(value) if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _brief(value):
+    return f"{len(value)} entries" if isinstance(value, list) else repr(value)

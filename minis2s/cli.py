@@ -18,6 +18,7 @@ def main(arguments=None):
     command = commands.add_parser("translate", help="translate with a saved model, by default the demo's")
     command.add_argument("text", nargs="*", help="texts to translate; without any, a line each from standard input")
     command.add_argument("--model", default=None, help="a saved model")
+    command.add_argument("--beam", type=int, default=1, help="how many beginnings to carry on side by side")
     command.set_defaults(run=run_translate)
 
     command = commands.add_parser("train", help="run an experiment: train, score, show samples, save")
@@ -34,7 +35,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         return options.run(options) or 0
-    except (ValueError, FileNotFoundError, ImportError, RuntimeError, FloatingPointError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError, FloatingPointError) as error:
         print(f"minis2s: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -57,7 +58,7 @@ def run_translate(options):
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; `minis2s demo` makes one") from None
     texts = options.text or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    for translation in translator.translate(texts):
+    for translation in translator.translate(texts, width=options.beam):
         print(translation.text)
         if translation.unknown:
             print(f"  (not in the vocabulary: {' '.join(translation.unknown)})", file=sys.stderr)

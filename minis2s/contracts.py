@@ -68,6 +68,13 @@ def expect_lengths(name, lengths, T, B):
             raise ValueError(f"{name} holds {low if low < 1 else high}, outside 1..{T} (the padded length)")
 
 
+def expect_tuple(name, value, parts):
+    """ValueError unless `value` is a tuple of as many as there are names of its `parts`."""
+    if not isinstance(value, tuple) or len(value) != len(parts):
+        got = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+        raise ValueError(f"{name} must be a tuple ({', '.join(parts)}), got {got}")
+
+
 def expect_fraction(name, value):
     """ValueError unless 0 <= value <= 1."""
     if not 0 <= value <= 1:

@@ -73,7 +73,11 @@ def gradcheck(layer, *inputs, seed=0, step=STEP, tolerance=TOLERANCE, floor=FLOO
     Returns a Report. Parameters, gradients and inputs are as before when it returns.
     Raises ValueError if a float among parameters and inputs is not float64.
     """
-    targets = {**layer.params, **_named_inputs(layer.forward, inputs)}
+    if not step > 0:
+        raise ValueError(f"step must be above 0, got {step}")
+    if missing := sorted(layer.params.keys() - layer.grads.keys()):
+        raise ValueError(f"grads lack {', '.join(missing)}")
+    targets = {**layer.params, **_named_inputs(layer.forward, inputs, inputs)}
     for name, array in targets.items():
         if array.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64, but {name} is {array.dtype}")
@@ -170,7 +174,7 @@ def _map_floats(function, tree):
     return function(tree) if _is_float(tree) else None
 
 
-def _named_inputs(forward, inputs, values=None):
+def _named_inputs(forward, inputs, values):
     """Name -> the float arrays among `inputs`, or what stands in their places in `values`.
 
     The names are those of forward's own arguments, "input x", with ".0", ".1" for the parts of a tuple.
@@ -188,7 +192,7 @@ def _named_inputs(forward, inputs, values=None):
     arguments = [
         p.name for p in inspect.signature(forward).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
     ]
-    values = inputs if values is None else values if isinstance(values, (list, tuple)) else [values]
+    values = values if isinstance(values, (list, tuple)) else [values]
     for n, tree in enumerate(inputs):
         name = arguments[n] if n < len(arguments) else n
         walk(f"input {name}", tree, values[n] if n < len(values) else None)

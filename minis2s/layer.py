@@ -11,13 +11,17 @@ parameters carry their path: "encoder.rnn.Wx".
 import numpy as np
 
 from .backend import array_module, device_of, from_numpy, to_device
-from .contracts import expect_floats
+from .contracts import expect_choice, expect_floats
+
+DTYPES = ("float32", "float64")
 
 
 class Layer:
     """Parameters and their gradients, by name."""
 
     def __init__(self, **params):
+        for array in params.values():
+            expect_choice("dtype", str(array.dtype), DTYPES)
         self.params = params
         self.grads = {name: np.zeros_like(array) for name, array in params.items()}
 
@@ -69,6 +73,7 @@ class Layer:
 
     def astype(self, dtype):
         """Convert parameters and gradients to float32 or float64; returns the layer."""
+        expect_choice("dtype", str(np.dtype(dtype)), DTYPES)
         for _, leaf in self.leaves():
             leaf.params = {name: array.astype(dtype) for name, array in leaf.params.items()}
             leaf.grads = {name: array.astype(dtype) for name, array in leaf.grads.items()}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .contracts import expect_fraction, expect_positive
 from .data.batches import batches_by_length
 from .data.vocabulary import PAD
 from .decoding import greedy
@@ -41,6 +42,10 @@ class Trainer:
     """
 
     def __init__(self, model, optimiser=None, clip=1.0, teacher_forcing=1.0, schedule=None, batch_size=64, seed=0):
+        expect_positive(batch_size=batch_size)
+        expect_fraction("teacher_forcing", teacher_forcing)
+        if not clip > 0:
+            raise ValueError(f"clip must be above 0, got {clip}")
         self.model = model
         self.optimiser = Adam() if optimiser is None else optimiser
         self.loss = SoftmaxCrossEntropy(ignore_index=PAD)
@@ -61,11 +66,11 @@ class Trainer:
         """
         batch = batch.to(self.model.device)
         rng = np.random.default_rng([self.seed, 1, self.steps])
-        self.model.zero_grad()
         (logits, _), cache = self.model.forward(
             batch.source, batch.source_lengths, batch.y, self.teacher_forcing, rng
         )
         loss, loss_cache = self.loss.forward(logits, batch.targets)
+        self.model.zero_grad()
         self.model.backward(self.loss.backward(1.0, loss_cache), None, cache)
         norm = clip_by_global_norm(self.model.grads, self.clip)
         loss, norm = float(loss), float(norm)
@@ -102,6 +107,8 @@ class Trainer:
         Best is the most exact matches, then the lowest loss. Ends after `epochs`, after `minutes`, after
         `patience` epochs without a better one, or at `good_enough` exact matches (0 to 1).
         """
+        if not valid:
+            raise ValueError("valid is empty; it must hold at least one example")
         start, best, best_params, waited = time.monotonic(), None, None, 0
         deadline = None if minutes is None else start + 60 * minutes
         while self.epoch < epochs and (deadline is None or time.monotonic() < deadline):

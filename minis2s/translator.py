@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import checkpoint
+from .backend import to_device
 from .data.batches import batches_by_length, encode_pairs
 from .data.pairs import Pair
 from .data.tokenisers import tokeniser
 from .data.vocabulary import Vocabulary
-from .decoding import greedy
+from .decoding import beam_search
 from .models import Seq2Seq, Seq2SeqConfig
 
 
@@ -33,6 +34,12 @@ class Translator:
 
     def __init__(self, model, source_vocabulary, target_vocabulary, source_tokens, target_tokens):
         """source_tokens, target_tokens: names of tokenisers, as `minis2s.data.tokenisers` lists them."""
+        for side, vocabulary, size in (
+            ("source", source_vocabulary, model.config.input_size),
+            ("target", target_vocabulary, model.config.output_size),
+        ):
+            if len(vocabulary) != size:
+                raise ValueError(f"{side}_vocabulary has {len(vocabulary)} tokens, but the model is made for {size}")
         self.model = model
         self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
         self.source_tokens, self.target_tokens = source_tokens, target_tokens
@@ -58,8 +65,13 @@ class Translator:
             pairs, self.source_vocabulary, self.target_vocabulary, self.split_source, self.split_target
         )
 
-    def translate(self, texts, batch_size=256, max_length=100):
-        """One Translation a text, in order; ValueError for a text without a token."""
+    def translate(self, texts, batch_size=256, max_length=100, width=1, length_penalty=0.0):
+        """One Translation a text, in order, by beam search; width 1 is greedy decoding.
+
+        Raises ValueError for a text without a token.
+        """
+        if isinstance(texts, str):
+            raise ValueError(f"texts must be a list of texts, got the text {texts!r}")
         for number, text in enumerate(texts, start=1):
             if not isinstance(text, str) or not self.split_source(text):
                 raise ValueError(f"text {number} holds nothing to translate: {text!r}")
@@ -69,27 +81,29 @@ class Translator:
         translations = [None] * len(texts)
         for positions, batch in batches_by_length(examples, batch_size):
             batch = batch.to(self.model.device)
-            decoded = greedy(self.model, batch.source, batch.source_lengths, max_length)
-            for position, hypothesis in zip(positions, decoded, strict=True):
-                translations[position] = self._translation(texts[position], hypothesis)
+            found = beam_search(self.model, batch.source, batch.source_lengths, width, max_length, length_penalty)
+            for position, (best, *_) in zip(positions, found, strict=True):
+                translations[position] = self._translation(texts[position], best)
         return translations
 
     def _translation(self, text, hypothesis):
         source = self.split_source(text)
         target = [self.target_vocabulary.tokens[id] for id in hypothesis.ids]
-        alphas = hypothesis.alphas
         return Translation(
             self.join_target(self.target_vocabulary.decode(hypothesis.ids)),
             [*source, "<end>"],
-            [*target, "<end>"] if alphas is not None and len(alphas) > len(target) else target,
-            alphas,
+            [*target, "<end>"] if hypothesis.finished else target,
+            hypothesis.alphas,
             hypothesis.score,
             [token for token in source if token not in self.source_vocabulary.ids],
         )
 
     def save(self, path):
         """Write everything to one file."""
-        description = {
+        checkpoint.save(path, to_device(self.model.params, "cpu"), self._description())
+
+    def _description(self):
+        return {
             "kind": "translator",
             "config": asdict(self.model.config),
             "source_tokens": self.source_tokens,
@@ -97,8 +111,15 @@ class Translator:
             "source_vocabulary": self.source_vocabulary.tokens[4:],
             "target_vocabulary": self.target_vocabulary.tokens[4:],
         }
-        params = {name: np.asarray(array) for name, array in self.model.params.items()}
-        checkpoint.save(path, params, description)
+
+    def restore(self, path):
+        """Read the parameters of a file made by a translator of this one's configuration.
+
+        Raises ValueError that names the fields that differ, if any do; nothing is changed then.
+        """
+        params, description = checkpoint.load(path)
+        checkpoint.expect_same(path, description, self._description())
+        self.model.load(params)
 
     @classmethod
     def load(cls, path):
@@ -110,6 +131,8 @@ class Translator:
             tokens = [description[f"{side}_tokens"] for side in ("source", "target")]
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a saved translator ({error})") from error
+        if not params:
+            raise ValueError(f"{path} is not a saved translator (it holds no parameters)")
         model = Seq2Seq(config, np.random.default_rng(0), dtype=next(iter(params.values())).dtype)
         model.load(params)
         return cls(model, *vocabularies, *tokens)

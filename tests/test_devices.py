@@ -16,7 +16,7 @@ def moved(case, move, dtype="float64"):
     layer, inputs, options = case.build(dtype=dtype)
     for _, leaf in layer.leaves():
         leaf.params, leaf.grads = move(leaf.params), move(leaf.grads)
-    if case.key == "seq2seq":
+    if case.key in ("seq2seq", "signal"):
         source, lengths, y = inputs
         inputs = move(source), lengths, move(y)
     else:

@@ -221,6 +221,19 @@ def test_a_saved_translator_says_the_same(translator, tmp_path):
     assert translator.translate(["aXb"])[0].unknown == ["X"]
 
 
+def test_a_model_of_another_configuration_is_refused_with_the_fields_that_differ(translator, tmp_path):
+    translator.save(tmp_path / "model.npz")
+    pairs = [Pair("ab c", "c ba"), Pair("b", "b"), Pair("cab", "bac")]
+    same = Translator.untrained(pairs, "characters", "characters", seed=1, embedding_size=4, hidden_size=5)
+    other = Translator.untrained(pairs, "characters", "words", embedding_size=4, hidden_size=6, cell="lstm")
+    before = {name: param.copy() for name, param in other.model.params.items()}
+    with pytest.raises(ValueError, match=r"hidden_size is 5 in the file, 6 here; cell is 'gru' in the file, 'lstm' here"):
+        other.restore(tmp_path / "model.npz")
+    assert all((before[name] == other.model.params[name]).all() for name in before)
+    same.restore(tmp_path / "model.npz")
+    assert all((same.model.params[name] == param).all() for name, param in translator.model.params.items())
+
+
 def test_a_damaged_file_is_refused_and_a_crash_keeps_the_old_one(translator, tmp_path, monkeypatch):
     path = tmp_path / "model.npz"
     translator.save(path)

@@ -39,8 +39,8 @@ def recurrent(key, P, x, state, lengths=None, reverse=False):
     turn = torch.where(mask[:, :, 0], back, torch.arange(T)[:, None])[:, :, None]
     if reverse:
         x = x.gather(0, turn.expand_as(x))
-    if key == "gru" and "bh" not in P:
-        hs, state_T = cho_gru(P, x, state, mask)
+    if (key == "gru" and "bh" not in P) or "gain" in P:
+        hs, state_T = by_hand(key, P, x, state, mask)
     else:
         module = MODULES[key](D, state[0].shape[1]).double()
         packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
@@ -53,19 +53,32 @@ def recurrent(key, P, x, state, lengths=None, reverse=False):
     return torch.where(mask, hs, (state if reverse else state_T)[0]), state_T
 
 
-def cho_gru(P, x, state, mask):
-    """Cho et al. 2014, equations 5 to 8, which PyTorch does not have."""
-    (h,) = state
-    H = h.shape[1]
+def by_hand(key, P, x, state, mask):
+    """The cells that PyTorch does not have: Cho et al. 2014, equations 5 to 8, and any cell with layer normalisation."""
+    H = state[0].shape[1]
+
+    def norm(a, part=slice(None)):
+        return a + P["b"][part] if "gain" not in P else F.layer_norm(a, a.shape[-1:], P["gain"][part], P["b"][part])
+
     hs = []
-    for x_t, m in zip(x, mask, strict=True):
-        a = x_t @ P["Wx"] + P["b"]
-        r = torch.sigmoid(a[:, :H] + h @ P["Wh"][:, :H])
-        z = torch.sigmoid(a[:, H : 2 * H] + h @ P["Wh"][:, H : 2 * H])
-        n = torch.tanh(a[:, 2 * H :] + (r * h) @ P["Wh"][:, 2 * H :])
-        h = torch.where(m, z * h + (1 - z) * n, h)
-        hs.append(h)
-    return torch.stack(hs), (h,)
+    for x_t, m in zip(x @ P["Wx"], mask, strict=True):
+        h = state[0]
+        if key == "gru":
+            rz, n = slice(0, 2 * H), slice(2 * H, None)
+            r, z = torch.sigmoid(norm(x_t[:, rz] + h @ P["Wh"][:, rz], rz)).chunk(2, dim=1)
+            inner = r * (h @ P["Wh"][:, n] + P["bh"]) if "bh" in P else (r * h) @ P["Wh"][:, n]
+            after = (z * h + (1 - z) * torch.tanh(norm(x_t[:, n] + inner, n)),)
+        else:
+            a = norm(x_t + h @ P["Wh"])
+            if key == "rnn":
+                after = (torch.tanh(a),)
+            else:
+                i, f, g, o = a.chunk(4, dim=1)
+                c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+                after = (torch.sigmoid(o) * torch.tanh(c), c)
+        state = tuple(torch.where(m, new, old) for new, old in zip(after, state, strict=True))
+        hs.append(state[0])
+    return torch.stack(hs), state
 
 
 def bidirectional(key, P, x, states, lengths=None):
@@ -93,19 +106,52 @@ def dropped(x, rng, p):
     return x * mask / (1 - p)
 
 
-def additive(P, queries, hs, lengths=None):
-    e = torch.tanh((queries @ P["W"])[:, None] + (hs @ P["U"] + P["b"])[None]) @ P["v"]  # (T,S,B)
+def attend(kind, P, queries, hs, lengths=None):
+    """Any kind of attention -> contexts (T,B,H), alphas (T,B,S)"""
+    if kind == "additive":
+        e = torch.tanh((queries @ P["W"])[:, None] + (hs @ P["U"] + P["b"])[None]) @ P["v"]  # (T,S,B)
+    elif kind == "concat":
+        T, S = len(queries), len(hs)
+        both = torch.cat([queries[:, None].expand(-1, S, -1, -1), hs[None].expand(T, -1, -1, -1)], dim=3)
+        e = torch.tanh(both @ P["W"] + P["b"]) @ P["v"]
+    elif kind == "dot":
+        e = torch.einsum("tbh,sbh->tsb", queries, hs)
+    elif kind == "general":
+        e = torch.einsum("tbq,hq,sbh->tsb", queries, P["W"], hs)
+    elif kind == "position":
+        e = (queries @ P["W"] + P["b"])[:, :, : len(hs)].transpose(1, 2)
     if lengths is not None:
         e = e.masked_fill(torch.arange(len(hs))[None, :, None] >= torch.as_tensor(lengths), -torch.inf)
     alphas = torch.softmax(e, dim=1)
     return torch.einsum("tsb,sbh->tbh", alphas, hs), alphas.transpose(1, 2)
 
 
+def self_attention(P, heads, causal, x, lengths=None):
+    """torch's own multi-head attention -> y (T,B,D), alphas (B,heads,T,T)"""
+    T, _, D = x.shape
+    names = ("query", "key", "value")
+    eye = torch.eye(D, dtype=x.dtype)
+    y, alphas = F.multi_head_attention_forward(
+        x, x, x, D, heads,
+        torch.cat([P[f"{name}.W"].T for name in names]),
+        torch.cat([P[f"{name}.b"] for name in names]),
+        None, None, False, 0.0,
+        P["output.W"].T if heads > 1 else eye,
+        P["output.b"] if heads > 1 else torch.zeros(D, dtype=x.dtype),
+        key_padding_mask=None if lengths is None else torch.arange(T) >= torch.as_tensor(lengths)[:, None],
+        attn_mask=torch.ones(T, T, dtype=bool).triu(1) if causal else None,
+        average_attn_weights=False,
+    )  # fmt: skip
+    return y, alphas
+
+
 def cross_entropy(ignore_index, logits, targets, weights=None):
+    """The mean over what counts; where nothing does, PyTorch says nan, minis2s 0."""
     weights = torch.ones(targets.shape, dtype=logits.dtype) if weights is None else torch.as_tensor(weights)
-    nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    weights = weights.flatten() if ignore_index is None else weights.flatten() * (targets.flatten() != ignore_index)
-    return (weights * nll).sum() / weights.sum()
+    ignored = -100 if ignore_index is None else ignore_index  # PyTorch's own word for none
+    nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignored, reduction="none")
+    weights = (weights * (targets != ignored)).flatten()
+    return (weights * nll).sum() / (weights.sum() if weights.any() else 1)
 
 
 def mean_squared_error(y, target, weights=None):
@@ -163,38 +209,111 @@ def seq2seq(config, P, source, lengths, y, teacher_forcing=1.0, rng=None):
     hs, states = encode(config, P, source, lengths, rng)
     if config.bidirectional:
         states = bridge(P, states)
-    attention = config.attention != "none"
+    context = config.context or ("state" if config.attention == "none" else "input")
+    decode = Steps(config, scoped(P, "decoder."), context, hs, lengths, states, rng)
     T = len(y)
-    own = [t for t in range(1, T) if teacher_forcing < 1 and rng.random() >= teacher_forcing]
+    own = [t for t in range(1, T) if teacher_forcing < 1 and (teacher_forcing == 0 or rng.random() >= teacher_forcing)]
     logits, alphas = [], []
     for start, stop in zip([0, *own], [*own, T], strict=True):
         fed = y[start:stop].clone()
         if start > 0:
             fed[0] = logits[-1].argmax(dim=1)
         x = dropped(embedding(0, {"W": P["decoder.embedding.W"]}, fed), rng, config.dropout)
-        if not attention:  # its dropout between layers is drawn for a whole run, like the embedding's
-            ss, states = stack(
-                config.cell, config.layers, False, scoped(P, "decoder.rnn."), x, states, None, rng, config.dropout
-            )
-            logits += list(ss @ P["decoder.output.W"] + P["decoder.output.b"])
+        if config.attention == "none":  # its dropout between layers is drawn for a whole run, like the embedding's
+            logits += list(decode.whole_run(x))
             continue
         for x_t in x:
-            context, alpha = additive(scoped(P, "decoder.attention."), states[-1][0][None], hs, lengths)
-            context = context[0]
-            after, below = [], torch.cat([x_t, context], dim=1)
-            for index, state in enumerate(states):
-                layer = scoped(P, f"decoder.rnn.layers.{index}.")
-                if index == 0:
-                    layer["Wx"] = torch.cat([layer["Wx"], P["decoder.context_input.W"]])
-                else:
-                    below = dropped(below, rng, config.dropout)
-                (below,), state = recurrent(config.cell, layer, below[None], state)
-                after.append(state)
-            states = tuple(after)
-            features = torch.cat([below, context], dim=1)
-            logits.append(features @ P["decoder.output.W"] + P["decoder.output.b"])
-            alphas.append(alpha[0])
-    return torch.stack(logits), torch.stack(alphas) if attention else None
+            step_logits, alpha = decode.one_step(x_t)
+            logits.append(step_logits)
+            alphas.append(alpha)
+    return torch.stack(logits), torch.stack(alphas) if alphas else None
+
+
+class Steps:
+    """The decoders, each step as its paper has it."""
+
+    def __init__(self, config, P, context, hs, lengths, states, rng):
+        self.config, self.P, self.context, self.hs, self.lengths, self.rng = config, P, context, hs, lengths, rng
+        self.states, self.c = states, states[-1][0]
+        self.s_tilde = torch.zeros_like(self.c)
+
+    def logits(self, features):
+        W = self.P["output.W"] if "output.W" in self.P else self.P["embedding.W"].T
+        return features @ W + self.P["output.b"]
+
+    def cells(self, x):
+        """All layers, one step, dropout between them -> h of the top one"""
+        after = []
+        for index, state in enumerate(self.states):
+            if index > 0:
+                x = dropped(x, self.rng, self.config.dropout)
+            layer = scoped(self.P, f"rnn.layers.{index}.")
+            if index == 0 and "context_input.W" in self.P:
+                layer["Wx"] = torch.cat([layer["Wx"], self.P["context_input.W"]])
+            (x,), state = recurrent(self.config.cell, layer, x[None], state)
+            after.append(state)
+        self.states = tuple(after)
+        return x
+
+    def look(self, query):
+        P = scoped(self.P, "attention.")
+        contexts, alphas = attend(self.config.attention, P, query[None], self.hs, self.lengths)
+        return contexts[0], alphas[0]
+
+    def whole_run(self, x):
+        c = self.c.expand(len(x), -1, -1)
+        inputs = x if self.context == "state" else torch.cat([x, c], dim=2)
+        ss, self.states = stack(
+            self.config.cell, self.config.layers, False, scoped(self.P, "rnn."), inputs, self.states, None,
+            self.rng, self.config.dropout,
+        )  # fmt: skip
+        return self.logits(torch.cat([ss, c, x], dim=2) if self.context == "every step and output" else ss)
+
+    def one_step(self, x):
+        P, s = self.P, self.states[-1][0]
+        if self.context == "input":
+            context, alpha = self.look(s)
+            s = self.cells(torch.cat([x, context], dim=1))
+            return self.logits(torch.cat([s, context], dim=1)), alpha
+        if self.context in ("output", "output fed back"):
+            s = self.cells(x if self.context == "output" else torch.cat([x, self.s_tilde], dim=1))
+            context, alpha = self.look(s)
+            self.s_tilde = torch.tanh(torch.cat([context, s], dim=1) @ P["combine.W"] + P["combine.b"])
+            return self.logits(self.s_tilde), alpha
+        if self.context == "combined input":
+            context, alpha = self.look(torch.cat([x, s], dim=1))
+            x = torch.relu(torch.cat([x, context], dim=1) @ P["combine.W"] + P["combine.b"])
+            return self.logits(self.cells(x)), alpha
+        if self.context == "gate":
+            s = self.cells(x)
+            context, alpha = self.look(s)
+            g = torch.sigmoid(torch.cat([s, context], dim=1) @ P["gate.W"] + P["gate.b"])
+            s = (1 - g) * s + g * torch.tanh(context @ P["content.W"] + P["content.b"])
+            self.states = (*self.states[:-1], (s, *self.states[-1][1:]))
+            return self.logits(s), alpha
+        raise KeyError(self.context)
+
+
+def signal(config, P, source, lengths, y, teacher_forcing=1.0, rng=None):
+    zeros = torch.zeros(source.shape[1], config.hidden_size, dtype=source.dtype)
+    states = tuple((zeros, zeros)[: 2 if config.cell == "lstm" else 1] for _ in range(config.layers))
+    _, states = stack(config.cell, config.layers, False, scoped(P, "encoder."), source, states, lengths)
+    outputs = []
+    for t in range(len(y)):
+        own = t > 0 and teacher_forcing < 1 and (teacher_forcing == 0 or rng.random() >= teacher_forcing)
+        fed = outputs[-1] if own else y[t]
+        s, states = stack(config.cell, config.layers, False, scoped(P, "decoder."), fed[None], states)
+        outputs.append(s[0] @ P["output.W"] + P["output.b"])
+    return torch.stack(outputs), None
+
+
+def tagger(config, P, source):
+    T, D = len(source), config.size
+    waves = torch.arange(T).double()[:, None] / 10000.0 ** (2 * (torch.arange(D) // 2) / D)
+    places = torch.where(torch.arange(D) % 2 == 0, waves.sin(), waves.cos())
+    x = embedding(0, {"W": P["embedding.W"]}, source) + places[:, None]
+    y, alphas = self_attention(scoped(P, "attention."), config.heads, config.causal, x)
+    return (x + y) @ P["output.W"] + P["output.b"], alphas
 
 
 def twin(case, layer, P, inputs, options):
@@ -215,12 +334,18 @@ def twin(case, layer, P, inputs, options):
         both_ways = hasattr(bottom, "left_to_right")
         key = type(bottom.left_to_right if both_ways else bottom).__name__.lower()
         return stack(key, len(layer.layers), both_ways, P, *inputs, lengths, rng, layer.dropout.p)
-    if case.key == "additive attention":
-        return additive(P, *inputs, lengths)
+    if case.key.endswith(" attention"):
+        return attend(case.key.split()[0], P, *inputs, lengths)
+    if case.key == "self-attention":
+        return self_attention(P, layer.heads, layer.causal, *inputs, lengths)
     if case.key == "cross-entropy":
         return cross_entropy(layer.ignore_index, *inputs, options.get("weights"))
     if case.key == "mean squared error":
         return mean_squared_error(*inputs, options.get("weights"))
+    if case.key == "signal":
+        return signal(layer.config, P, *inputs, **options)
+    if case.key == "tagger":
+        return tagger(layer.config, P, *inputs)
     if case.key == "seq2seq":
         source, lengths, y = inputs
         return seq2seq(layer.config, P, source, lengths, y, **options)

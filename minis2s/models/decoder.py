@@ -12,7 +12,7 @@ sequence; with teacher forcing throughout, the whole sentence is one such run.
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..contracts import expect_floats, expect_fraction, expect_ids
+from ..contracts import expect_floats, expect_fraction, expect_ids, expect_shape
 from ..layer import Composite
 from ..nn import Dropout, Embedding, Linear, Stack, TiedLinear
 from ..nn.linear import LinearCache
@@ -30,6 +30,7 @@ class RunCache(NamedTuple):
 
 class DecoderCache(NamedTuple):
     features: Any
+    alphas: Any
     begin: Any
     runs: list
 
@@ -73,6 +74,9 @@ class Decoder(Composite):
 
     def forward(self, y, states0, hs=None, lengths=None, teacher_forcing=1.0, rng=None):
         expect_ids("y", y, self.vocabulary_size, ("T", "B"))
+        self.rnn.check_state("states0", states0, y.shape[1])
+        if hs is not None:
+            expect_shape("hs", hs, ("S", y.shape[1], "H"))
         expect_fraction("teacher_forcing", teacher_forcing)
         if 0 < teacher_forcing < 1 and rng is None:
             raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
@@ -89,12 +93,16 @@ class Decoder(Composite):
             alphas.append(run_alphas)
             logits.append(self.output.forward(run_features)[0])  # (7.2)
             runs.append(RunCache(start, stop, embedding_cache, dropout_cache, run_cache))
-        cache = DecoderCache(joined(xp, features), begin_cache, runs)
-        return (joined(xp, logits), None if alphas[0] is None else joined(xp, alphas)), cache
+        alphas = None if alphas[0] is None else joined(xp, alphas)
+        return (joined(xp, logits), alphas), DecoderCache(joined(xp, features), alphas, begin_cache, runs)
 
     def backward(self, dlogits, dalphas, cache):
         """dlogits (T,B,V), dalphas (T,B,S) or None -> None for the ids, dstates0, dhs (S,B,H) or None"""
         expect_floats("dlogits", dlogits, (*cache.features.shape[:2], self.vocabulary_size), self.dtype)
+        if dalphas is not None:
+            if cache.alphas is None:
+                raise ValueError("dalphas must be None: this decoder has no attention")
+            expect_floats("dalphas", dalphas, cache.alphas.shape, self.dtype)
         dfeatures = self.output.backward(dlogits, LinearCache(cache.features))  # (7.2)'
         dstates, dmemory = None, None
         for start, stop, embedding_cache, dropout_cache, run_cache in reversed(cache.runs):

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..contracts import expect_ids
 from ..layer import Composite
 from ..nn import Dropout, Embedding, Stack
 
@@ -27,6 +28,7 @@ class Encoder(Composite):
         )
 
     def forward(self, source, lengths=None, rng=None):
+        expect_ids("source", source, len(self.embedding.params["W"]), ("S", "B"))
         x, embedding_cache = self.embedding.forward(source)
         x, dropout_cache = self.dropout.forward(x, rng)
         out, rnn_cache = self.rnn.forward(x, lengths=lengths, rng=rng)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..contracts import expect_choice, expect_shape
+from ..contracts import expect_choice, expect_positive, expect_shape
 from ..layer import Composite
 from ..nn import AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention, PositionAttention
 from .attention_decoder import AttentionDecoder
@@ -47,6 +47,11 @@ class Seq2SeqConfig:
     max_length: int | None = None  # places that attention by position knows
     layer_norm: bool = False
     tied: bool = False  # the output layer's matrix is the target embedding's
+
+    def __post_init__(self):
+        expect_positive(input_size=self.input_size, output_size=self.output_size)
+        if self.attention_size is not None:
+            expect_positive(attention_size=self.attention_size)
 
 
 class Seq2SeqCache(NamedTuple):
@@ -130,8 +135,8 @@ class Seq2Seq(Composite):
 
     def forward(self, source, lengths, y, teacher_forcing=1.0, rng=None):
         """Without an rng there is no dropout; teacher forcing between 0 and 1 needs one."""
-        expect_shape("y", y, ("T", source.shape[1]))
         (hs, states), caches = self.encode(source, lengths, rng)
+        expect_shape("y", y, ("T", source.shape[1]))
         out, decoder_cache = self.decoder.forward(y, states, hs, lengths, teacher_forcing, rng)
         return out, Seq2SeqCache(*caches, decoder_cache)
 

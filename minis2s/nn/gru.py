@@ -55,7 +55,8 @@ class GRU(Recurrent):
     """A layer of gated recurrent units.
 
     x (T,B,D), h0 (B,H) -> hs (T,B,H), hT (B,H)
-    Wx (D,3H), Wh (H,3H), b (3H,), gates in the order r, z, n; bh (H,) with reset_after only.
+    Wx (D,3H), Wh (H,3H), b (3H,), gates in the order r, z, n; bh (H,) with reset_after only; with layer_norm also
+    gain (3H,).
     reset_after=True is PyTorch's form (4.3), False that of Cho et al. 2014 (4.4).  States are tuples of one: (h,).
     """
 

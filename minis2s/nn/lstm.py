@@ -58,7 +58,8 @@ class LSTM(Recurrent):
     """A layer of LSTM cells.
 
     x (T,B,D), h0 (B,H), c0 (B,H) -> hs (T,B,H), hT (B,H), cT (B,H)
-    Wx (D,4H), Wh (H,4H), b (4H,), gates in the order i, f, g, o.  States are tuples (h, c).
+    Wx (D,4H), Wh (H,4H), b (4H,), gates in the order i, f, g, o; with layer_norm also gain (4H,).
+    States are tuples (h, c).
     forget_bias: where b starts for the forget gate; at 1 the cell remembers before it has learned to
     (Jozefowicz et al. 2015, §3.3).
     """

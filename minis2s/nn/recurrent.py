@@ -11,7 +11,7 @@ matrix product for all times before the loop, and the weight gradients are one a
 from typing import Any, NamedTuple
 
 from ..backend import array_module, from_numpy
-from ..contracts import expect_dtype, expect_floats, expect_lengths, expect_positive, expect_shape
+from ..contracts import expect_floats, expect_lengths, expect_positive, expect_tuple
 from ..functional import flush, length_mask
 from ..layer import Layer, uniform, zeros
 from .layer_norm import layer_norm, layer_norm_backward
@@ -114,8 +114,7 @@ class Recurrent(Layer):
         return (rows(dxas) @ self.params["Wx"].T).reshape(*dxas.shape[:-1], -1)  # (1.1)'
 
     def forward(self, x, state0=None, lengths=None):
-        expect_shape("x", x, ("T", "B", self.input_size))
-        expect_dtype("x", x, self.dtype)
+        expect_floats("x", x, ("T", "B", self.input_size), self.dtype)
         T, B, H = *x.shape[:2], self.hidden_size
         xp = array_module(x)
         state = self.zero_state(x) if state0 is None else self.check_state("state0", state0, B)
@@ -163,11 +162,8 @@ class Recurrent(Layer):
         return tuple(xp.zeros((x.shape[-2], self.hidden_size), dtype=x.dtype) for _ in self.states)
 
     def check_state(self, name, state, B):
-        if not isinstance(state, tuple) or len(state) != len(self.states):
-            got = f"a tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
-            raise ValueError(
-                f"{name} must be a tuple ({', '.join(self.states)}) of arrays ({B}, {self.hidden_size}), got {got}"
-            )
+        """ValueError unless `state` is one of this layer, for B rows; returns it."""
+        expect_tuple(name, state, self.states)
         for part, array in zip(self.states, state, strict=True):
             expect_floats(f"{name}, {part},", array, (B, self.hidden_size), self.dtype)
         return state

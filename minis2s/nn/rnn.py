@@ -29,7 +29,7 @@ class RNN(Recurrent):
     """The plain recurrent layer, tanh.
 
     x (T,B,D), h0 (B,H) -> hs (T,B,H), hT (B,H)
-    Wx (D,H), Wh (H,H), b (H,).  States are tuples of one: (h,).
+    Wx (D,H), Wh (H,H), b (H,); with layer_norm also gain (H,).  States are tuples of one: (h,).
     """
 
     gates = 1

@@ -40,7 +40,7 @@ class SelfAttention(Composite):
         expect_positive(size=size, heads=heads)
         if size % heads:
             raise ValueError(f"heads must divide the size, got heads {heads} and size {size}")
-        self.size, self.heads, self.causal = size, heads, causal
+        self.input_size, self.heads, self.causal = size, heads, causal
         self.query = Linear(size, size, rng, dtype=dtype)
         self.key = Linear(size, size, rng, dtype=dtype)
         self.value = Linear(size, size, rng, dtype=dtype)
@@ -48,7 +48,7 @@ class SelfAttention(Composite):
             self.output = Linear(size, size, rng, dtype=dtype)
 
     def forward(self, x, lengths=None):
-        expect_floats("x", x, ("T", "B", self.size), self.dtype)
+        expect_floats("x", x, ("T", "B", self.input_size), self.dtype)
         layers = (self.query, self.key, self.value)
         projected, caches = zip(*(layer.forward(x) for layer in layers), strict=True)
         Q, K, V = (self.to_heads(p) for p in projected)
@@ -63,6 +63,9 @@ class SelfAttention(Composite):
     def backward(self, dy, dalphas, cache):
         """dy (T,B,D), dalphas (B,heads,T,T) or None -> dx (T,B,D)"""
         caches, Q, K, V, alphas, output_cache = cache
+        expect_floats("dy", dy, caches[0].x.shape, self.dtype)
+        if dalphas is not None:
+            expect_floats("dalphas", dalphas, alphas.shape, self.dtype)
         if self.heads > 1:
             dy = self.output.backward(dy, output_cache)
         dY = self.to_heads(dy)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..contracts import expect_choice, expect_positive
+from ..contracts import expect_choice, expect_floats, expect_positive, expect_tuple
 from ..functional import flush
 from ..layer import Composite
 from .dropout import Dropout
@@ -12,6 +12,9 @@ from .lstm import LSTM
 from .rnn import RNN
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+DIRECTIONS = ("left-to-right", "right-to-left")
 
 
 class BidirectionalCache(NamedTuple):
@@ -33,6 +36,8 @@ class Bidirectional(Composite):
         self.right_to_left = CELLS[cell](input_size, hidden_size, rng, reverse=True, **options)
 
     def forward(self, x, state0=None, lengths=None):
+        if state0 is not None:
+            expect_tuple("state0", state0, DIRECTIONS)
         ahead0, back0 = (None, None) if state0 is None else state0
         (ahead, ahead_T), ahead_cache = self.left_to_right.forward(x, ahead0, lengths)
         (back, back_T), back_cache = self.right_to_left.forward(x, back0, lengths)
@@ -40,7 +45,11 @@ class Bidirectional(Composite):
         return (hs, (ahead_T, back_T)), BidirectionalCache(ahead_cache, back_cache)
 
     def backward(self, dhs, dstateT, cache):
-        H = self.left_to_right.hidden_size
+        T, B, H = cache.left_to_right.h_prevs.shape
+        if dhs is not None:
+            expect_floats("dhs", dhs, (T, B, 2 * H), self.dtype)
+        if dstateT is not None:
+            self.check_state("dstateT", dstateT, B)
         dahead, dback = (None, None) if dhs is None else (dhs[:, :, :H], dhs[:, :, H:])  # (6.4)'
         dahead_T, dback_T = (None, None) if dstateT is None else dstateT
         dx, dahead0 = self.left_to_right.backward(dahead, dahead_T, cache.left_to_right)
@@ -52,10 +61,16 @@ class Bidirectional(Composite):
         """Zeros for both directions.  x (T,B,D)"""
         return self.left_to_right.zero_state(x), self.right_to_left.zero_state(x)
 
+    def check_state(self, name, state, B):
+        expect_tuple(name, state, DIRECTIONS)
+        for direction, layer, part in zip(DIRECTIONS, (self.left_to_right, self.right_to_left), state, strict=True):
+            layer.check_state(f"{name}, {direction}", part, B)
+
 
 class StackCache(NamedTuple):
     layers: list
     dropouts: list
+    B: int
 
 
 class StepCache(NamedTuple):
@@ -82,6 +97,8 @@ class Stack(Composite):
         self.dropout = Dropout(dropout)
 
     def forward(self, x, state0=None, lengths=None, rng=None):
+        if state0 is not None:
+            expect_tuple("state0", state0, self.names())
         states, layer_caches, dropout_caches = [], [], []
         for index, layer in enumerate(self.layers):
             if index > 0:
@@ -90,9 +107,11 @@ class Stack(Composite):
             (x, state), cache = layer.forward(x, None if state0 is None else state0[index], lengths)
             states.append(state)
             layer_caches.append(cache)
-        return (x, tuple(states)), StackCache(layer_caches, dropout_caches)
+        return (x, tuple(states)), StackCache(layer_caches, dropout_caches, x.shape[1])
 
     def backward(self, dhs, dstateT, cache):
+        if dstateT is not None:
+            self.check_state("dstateT", dstateT, cache.B)
         dx, dstates0 = dhs, []
         for index in reversed(range(len(self.layers))):
             dstate = None if dstateT is None else dstateT[index]
@@ -105,6 +124,15 @@ class Stack(Composite):
     def zero_state(self, x):
         """Zeros for every layer.  x (T,B,D) or (B,D)"""
         return tuple(layer.zero_state(x) for layer in self.layers)
+
+    def check_state(self, name, state, B):
+        """ValueError unless `state` is one of this stack, for B rows."""
+        expect_tuple(name, state, self.names())
+        for part, layer, layer_state in zip(self.names(), self.layers, state, strict=True):
+            layer.check_state(f"{name}, {part}", layer_state, B)
+
+    def names(self):
+        return [f"layer {index}" for index in range(len(self.layers))]
 
     # One step at a time, for a decoder whose next input waits for its last state.
 
