@@ -214,7 +214,7 @@ def model_cases():
             option,
             lambda rng, dtype: SignalSeq2Seq(SignalConfig(D, H, A, "lstm", layers=2), rng, dtype),
             lambda rng, dtype: (normal(T, B, D)(rng, dtype), lengths(), normal(T - 1, B, A)(rng, dtype)),
-            {"teacher_forcing": teacher_forcing, "rng": lambda: np.random.default_rng(2)},
+            {"teacher_forcing": teacher_forcing, "rng": lambda: np.random.default_rng(8)},
         )
     yield Case(
         "tagger",

@@ -1,10 +1,11 @@
 """Arrays and a description in one file, written whole or not at all, read without trusting it."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
+
+from .atomic import write_atomically
 
 DESCRIPTION = "description.json"
 
@@ -15,22 +16,6 @@ def save(path, arrays, description):
     text = np.frombuffer(json.dumps(description, ensure_ascii=False).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: np.savez(file, **arrays, **{DESCRIPTION: text}))
-
-
-def write_atomically(path, write):
-    """Make the file `path` of what `write(file)` writes, or leave the one that is there as it was.
-
-    The file is written beside its place, flushed to the disk and then renamed: a crash leaves the old one.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(unfinished, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path):

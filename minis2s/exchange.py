@@ -1,7 +1,7 @@
 """Exchange with PyTorch: the same numbers under its names and shapes, and back. It need not be installed.
 
-PyTorch's matrices are ours transposed; the order of the gates is the same. Each of its gates adds two biases, of
-which only the sum matters, except in the GRU's new content, where r multiplies one of them (4.3):
+PyTorch's matrices are ours transposed; the order of the gates is the same. Each of its gates adds two biases,
+of which only the sum matters, except in the GRU's new content, where r multiplies one of them (4.3):
 
     RNN, LSTM    b = b_ih + b_hh
     GRU          b = [b_ir + b_hr ; b_iz + b_hz ; b_in],  bh = b_hn
@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .atomic import write_atomically
 from .backend import to_device, to_numpy
-from .checkpoint import write_atomically
 from .contracts import expect_floats
 from .layer import Composite, Layer
 from .nn import GRU, LSTM, RNN, Bidirectional, Embedding, Linear, Recurrent, SelfAttention, Stack, TiedLinear
@@ -66,7 +66,7 @@ def from_torch(layer, state_dict, prefix="", rename=None, cell=False):
         for name, array in module.from_torch(arrays).items():
             own = module.params[name]
             if id(own) not in paths:
-                raise ValueError("a TiedLinear shares its matrix: exchange the model that has both its layers")
+                raise ValueError("a TiedLinear shares its matrix: exchange the model that has both layers")
             path, array = paths[id(own)], array.astype(own.dtype)
             if path in params and not np.array_equal(params[path], array, equal_nan=True):
                 raise ValueError(f"state_dict has two values for {path}, one of them in {module.prefix!r}")
@@ -151,7 +151,7 @@ def parts(layer, rename, path="", name=""):
             renamed = rename.pop(path + part, name + part)
             yield from parts(inner, rename, f"{path}{part}.", f"{renamed}.")
     elif layer.params:
-        raise ValueError(f"{path[:-1] or 'layer'} is of {type(layer).__name__}, which PyTorch does not have")
+        raise ValueError(f"{path[:-1] or 'layer'}: PyTorch has no {type(layer).__name__}")
 
 
 def recurrent_modules(path, layer, prefix, cell):
@@ -161,12 +161,12 @@ def recurrent_modules(path, layer, prefix, cell):
     if cell and len(leaves) > 1:
         raise ValueError(f"{path} has {len(leaves)} recurrent layers, cell=True is for one")
     if not cell and sum(leaf.reverse for leaf in leaves) * 2 not in (0, len(leaves)):
-        raise ValueError(f"{path} reads only backwards, as nothing in PyTorch; cell=True exchanges its cell")
+        raise ValueError(f"{path} reads only backwards, which PyTorch cannot; cell=True exchanges its cell")
     for index, leaf in enumerate(leaves):
         if leaf.layer_norm:
             raise ValueError(f"{path} has layer normalisation, PyTorch's {type(leaf).__name__} has not")
         if isinstance(leaf, GRU) and not leaf.reset_after:
-            raise ValueError(f"{path} resets before the product, equation (4.4), PyTorch's GRU after it (4.3)")
+            raise ValueError(f"{path} resets before the product, equation (4.4), PyTorch's after it (4.3)")
         suffix = "" if cell else f"_l{index // directions}" + "_reverse" * leaf.reverse
         yield Module(leaf, prefix, suffix)
 
@@ -260,8 +260,8 @@ def save_safetensors(path, arrays):
 def load_safetensors(path):
     """Read a safetensors file -> NumPy arrays by name, such as `from_torch` takes.
 
-    Raises ImportError without the package, FileNotFoundError where there is no such file, and ValueError where
-    it is damaged or holds a dtype that NumPy lacks, such as bfloat16.
+    Raises ImportError without the package, FileNotFoundError where there is no such file, and ValueError
+    where it is damaged or holds a dtype that NumPy lacks, such as bfloat16.
     """
     load, path = require_safetensors().load, Path(path)
     if not path.is_file():

@@ -1,7 +1,5 @@
 """Figures in one style: where attention looks, how a run learns. Each function returns its Figure."""
 
-import io
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import fonts
+from .atomic import write_atomically
 from .backend import to_numpy
 
 # The palette of Okabe and Ito, which the colour-blind can tell apart; dashes and markers do as much in grey.
@@ -256,14 +255,8 @@ def _checked(path):
 def _written(figure, path):
     """The figure, in the file too where there is a path: the whole picture or the file as it was."""
     if path is not None:
-        picture = io.BytesIO()
-        figure.savefig(picture, format=path.suffix[1:], metadata=METADATA[path.suffix])
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            part.write_bytes(picture.getvalue())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        options = {"format": path.suffix[1:], "metadata": METADATA[path.suffix]}
+        write_atomically(path, lambda file: figure.savefig(file, **options))
     return figure
 
 

@@ -2,11 +2,13 @@
 
 import math
 import time
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from .contracts import expect_fraction, expect_positive
+from .backend import to_device
+from .contracts import expect_choice, expect_fraction, expect_positive
 from .data.batches import batches_by_length
 from .data.vocabulary import PAD
 from .decoding import greedy
@@ -33,17 +35,34 @@ class Evaluation(NamedTuple):
     exact: float
 
 
+@dataclass
+class Standing:
+    """Where a run stands: with the parameters and the optimiser's moments, all that is needed to go on from here."""
+
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done of the next one
+    total: float = 0.0  # loss times tokens, over those batches
+    tokens: int = 0
+    seconds: float = 0.0
+    waited: int = 0  # epochs since the best one
+    best: list | None = None  # its score
+    finished: bool = False
+    log: list = field(default_factory=list)
+
+
 class Trainer:
     """A model, an optimiser, and where the two stand.
 
-    All chance comes from `seed` and the counts of epochs and steps, so a run can be repeated and resumed.
-    clip: the largest global norm of the gradients; teacher_forcing: the share of steps fed with the target's
-    own tokens, in training only; schedule(step) scales the learning rate.
+    All chance comes from `seed` and the counts of epochs and steps, so a run can be repeated, and stopped and taken
+    up again, to the last bit. clip: the largest global norm of the gradients; teacher_forcing: the share of steps fed
+    with the target's own tokens, in training only, a number or a function of the step; schedule(step) scales the
+    learning rate.
     """
 
     def __init__(self, model, optimiser=None, clip=1.0, teacher_forcing=1.0, schedule=None, batch_size=64, seed=0):
         expect_positive(batch_size=batch_size)
-        expect_fraction("teacher_forcing", teacher_forcing)
+        if not callable(teacher_forcing):
+            expect_fraction("teacher_forcing", teacher_forcing)
         if not clip > 0:
             raise ValueError(f"clip must be above 0, got {clip}")
         self.model = model
@@ -52,8 +71,8 @@ class Trainer:
         self.clip, self.teacher_forcing, self.schedule = clip, teacher_forcing, schedule
         self.batch_size, self.seed = batch_size, seed
         self.lr = self.optimiser.lr
-        self.epoch = 0
-        self.log = []
+        self.at = Standing()
+        self.best_params = {}
 
     @property
     def steps(self):
@@ -66,9 +85,8 @@ class Trainer:
         """
         batch = batch.to(self.model.device)
         rng = np.random.default_rng([self.seed, 1, self.steps])
-        (logits, _), cache = self.model.forward(
-            batch.source, batch.source_lengths, batch.y, self.teacher_forcing, rng
-        )
+        forcing = self.teacher_forcing(self.steps) if callable(self.teacher_forcing) else self.teacher_forcing
+        (logits, _), cache = self.model.forward(batch.source, batch.source_lengths, batch.y, forcing, rng)
         loss, loss_cache = self.loss.forward(logits, batch.targets)
         self.model.zero_grad()
         self.model.backward(self.loss.backward(1.0, loss_cache), None, cache)
@@ -84,55 +102,107 @@ class Trainer:
         self.optimiser.update(self.model.params, self.model.grads)
         return StepResult(loss, norm)
 
-    def train_epoch(self, examples, deadline=None):
-        """One pass over the examples in a new order -> mean loss per token; stops early at `deadline`."""
-        rng = np.random.default_rng([self.seed, 0, self.epoch])
-        batches = batches_by_length(examples, self.batch_size, rng)
-        total = tokens = 0
-        start = time.monotonic()
-        for batch, show in progress(batches, f"epoch {self.epoch + 1}"):
+    def train_epoch(self, examples, deadline=None, after_step=None):
+        """What is left of one pass over the examples, in an order of its own -> mean loss per token.
+
+        Stops early at `deadline` (of time.monotonic); after_step() is called after every step.
+        """
+        rng = np.random.default_rng([self.seed, 0, self.at.epoch])
+        batches = batches_by_length(examples, self.batch_size, rng)[self.at.batch :]
+        start, before = time.monotonic(), self.at.tokens
+        for batch, show in progress(batches, f"epoch {self.at.epoch + 1}"):
             result = self.step(batch)
-            total += result.loss * batch.tokens  # batches differ in tokens: weight by them
-            tokens += batch.tokens
-            speed = tokens / (time.monotonic() - start)
-            show(loss=f"{total / tokens:.3f}", norm=f"{result.norm:.2f}", tokens_per_s=f"{speed:,.0f}")
+            self.at.batch += 1
+            self.at.total += result.loss * batch.tokens  # batches differ in tokens: weight by them
+            self.at.tokens += batch.tokens
+            speed = (self.at.tokens - before) / (time.monotonic() - start)
+            loss = self.at.total / self.at.tokens
+            show(loss=f"{loss:.3f}", norm=f"{result.norm:.2f}", tokens_per_s=f"{speed:,.0f}")
+            if after_step is not None:
+                after_step()
             if deadline is not None and time.monotonic() > deadline:
                 break
-        self.epoch += 1
-        return total / tokens
+        loss = self.at.total / self.at.tokens
+        self.at.epoch, self.at.batch, self.at.total, self.at.tokens = self.at.epoch + 1, 0, 0.0, 0
+        return loss
 
-    def fit(self, train, valid, epochs, minutes=None, patience=None, good_enough=None, report=print):
-        """Train, evaluate after every epoch, and leave the model with the best parameters seen.
+    def fit(
+        self,
+        train,
+        valid,
+        epochs,
+        minutes=None,
+        patience=None,
+        good_enough=None,
+        choose_by="exact_match",
+        report=print,
+        after_step=None,
+    ):
+        """Train, evaluate after every epoch, and leave the model with the best parameters seen -> the log.
 
-        Best is the most exact matches, then the lowest loss. Ends after `epochs`, after `minutes`, after
-        `patience` epochs without a better one, or at `good_enough` exact matches (0 to 1).
+        Best is by choose_by, "exact_match" (then the lowest loss) or "loss". Ends after `epochs`, after `minutes`,
+        after `patience` epochs without a better one, or at `good_enough` exact matches (0 to 1). Called again, or
+        on a restored trainer, it goes on from where that stands.
         """
+        expect_choice("choose_by", choose_by, ("exact_match", "loss"))
         if not valid:
             raise ValueError("valid is empty; it must hold at least one example")
-        start, best, best_params, waited = time.monotonic(), None, None, 0
+        at, start = self.at, time.monotonic() - self.at.seconds
+
+        def tick():
+            at.seconds = time.monotonic() - start
+            if after_step is not None:
+                after_step()
+
         deadline = None if minutes is None else start + 60 * minutes
-        while self.epoch < epochs and (deadline is None or time.monotonic() < deadline):
-            train_loss = self.train_epoch(train, deadline)
+        while not at.finished and at.epoch < epochs and (deadline is None or time.monotonic() < deadline):
+            train_loss = self.train_epoch(train, deadline, tick)
             found = evaluate(self.model, valid)
-            seconds = time.monotonic() - start
-            self.log.append(
-                {"epoch": self.epoch, "step": self.steps, "loss": train_loss, "valid_loss": found.loss}
-                | {"exact_match": found.exact, "seconds": seconds}
+            at.seconds = time.monotonic() - start
+            at.log.append(
+                {"epoch": at.epoch, "step": self.steps, "loss": train_loss, "valid_loss": found.loss}
+                | {"exact_match": found.exact, "seconds": round(at.seconds, 1)}
             )
             report(
-                f"epoch {self.epoch:2d}  {seconds:5.0f} s  loss {train_loss:.4f}  "
+                f"epoch {at.epoch:2d}  {at.seconds:5.0f} s  loss {train_loss:.4f}  "
                 f"held-out loss {found.loss:.4f}  exact match {found.exact:.1%}"
             )
-            if best is None or (found.exact, -found.loss) > best:
-                best, waited = (found.exact, -found.loss), 0
-                best_params = {name: array.copy() for name, array in self.model.params.items()}
+            score = [-found.loss] if choose_by == "loss" else [found.exact, -found.loss]
+            if at.best is None or score > at.best:
+                at.best, at.waited = score, 0
+                self.best_params = {name: array.copy() for name, array in self.model.params.items()}
             else:
-                waited += 1
-            if (patience is not None and waited >= patience) or (good_enough is not None and best[0] >= good_enough):
-                break
-        if best_params is not None:
-            self.model.load(best_params)
-        return self.log
+                at.waited += 1
+            at.finished = (patience is not None and at.waited >= patience) or (
+                good_enough is not None and found.exact >= good_enough
+            )
+        if self.best_params:
+            self.model.load(self.best_params)
+        return at.log
+
+    def state(self):
+        """All that a run needs to go on -> arrays by name (on the CPU), a description that JSON can hold"""
+        arrays = {f"params/{name}": array for name, array in self.model.params.items()}
+        arrays |= {f"best/{name}": array for name, array in self.best_params.items()}
+        for name, slots in self.optimiser.state.items():
+            arrays |= {f"optimiser/{name}/{slot}": array for slot, array in slots.items()}
+        return to_device(arrays, "cpu"), {"steps": self.steps, "seed": self.seed, "standing": asdict(self.at)}
+
+    def restore(self, arrays, description):
+        """Go on from a `state`; ValueError, with nothing changed, where it is not one of this trainer's."""
+        parts = {"params": {}, "best": {}, "optimiser": {}}
+        for name, array in arrays.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = array
+        if description["seed"] != self.seed:
+            raise ValueError(f"the state has seed {description['seed']}, this run {self.seed}")
+        self.model.load(parts["params"])
+        self.best_params = to_device(parts["best"], self.model.device)
+        self.optimiser.state = {}
+        for name, array in to_device(parts["optimiser"], self.model.device).items():
+            param, _, slot = name.rpartition("/")
+            self.optimiser.state.setdefault(param, {})[slot] = array
+        self.optimiser.steps, self.at = description["steps"], Standing(**description["standing"])
 
 
 def evaluate(model, examples, batch_size=256):

@@ -18,7 +18,8 @@ def tags(path):
             yield from ((tag, bool(prime)) for tag, prime in TAG.findall(comment))
 
 
-FOUND = [(path, *tag) for folder in ("nn", "models") for path in sorted((PACKAGE / folder).glob("*.py")) for tag in tags(path)]
+FILES = [path for folder in ("nn", "models") for path in sorted((PACKAGE / folder).glob("*.py"))]
+FOUND = [(path, *tag) for path in FILES for tag in tags(path)]
 
 
 def test_every_equation_stands_once():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minis2s import checkpoint, experiment
+from minis2s import experiment
 from minis2s.data.batches import Example, batches_by_length, make_batch
 from minis2s.data.pairs import Pair
 from minis2s.data.vocabulary import END, PAD, SPECIALS, START, UNK, Vocabulary
@@ -214,7 +214,7 @@ def test_a_saved_translator_says_the_same(translator, tmp_path):
     loaded = Translator.load(tmp_path / "model.npz")
     texts = ["abc", "b", "c a"]
     for a, b in zip(translator.translate(texts, max_length=7), loaded.translate(texts, max_length=7), strict=True):
-        assert (a.text, a.source_tokens, a.target_tokens, a.score) == (b.text, b.source_tokens, b.target_tokens, b.score)
+        assert a._replace(alphas=None) == b._replace(alphas=None)
         np.testing.assert_array_equal(a.alphas, b.alphas)
         assert a.alphas.shape == (len(a.target_tokens), len(a.source_tokens))
         np.testing.assert_allclose(a.alphas.sum(axis=1), 1, rtol=1e-5)
@@ -227,7 +227,8 @@ def test_a_model_of_another_configuration_is_refused_with_the_fields_that_differ
     same = Translator.untrained(pairs, "characters", "characters", seed=1, embedding_size=4, hidden_size=5)
     other = Translator.untrained(pairs, "characters", "words", embedding_size=4, hidden_size=6, cell="lstm")
     before = {name: param.copy() for name, param in other.model.params.items()}
-    with pytest.raises(ValueError, match=r"hidden_size is 5 in the file, 6 here; cell is 'gru' in the file, 'lstm' here"):
+    differ = r"hidden_size is 5 in the file, 6 here; cell is 'gru' in the file, 'lstm' here"
+    with pytest.raises(ValueError, match=differ):
         other.restore(tmp_path / "model.npz")
     assert all((before[name] == other.model.params[name]).all() for name in before)
     same.restore(tmp_path / "model.npz")
@@ -251,7 +252,7 @@ def test_a_damaged_file_is_refused_and_a_crash_keeps_the_old_one(translator, tmp
     def crash(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "replace", crash)
+    monkeypatch.setattr("os.replace", crash)
     with pytest.raises(KeyboardInterrupt):
         translator.save(path)
     assert path.read_bytes() == whole

@@ -54,7 +54,7 @@ def recurrent(key, P, x, state, lengths=None, reverse=False):
 
 
 def by_hand(key, P, x, state, mask):
-    """The cells that PyTorch does not have: Cho et al. 2014, equations 5 to 8, and any cell with layer normalisation."""
+    """The cells that PyTorch does not have: Cho et al. 2014, equations 5 to 8, and any with layer normalisation."""
     H = state[0].shape[1]
 
     def norm(a, part=slice(None)):

@@ -32,7 +32,15 @@ class LuongDecoder(StepDecoder):
     """
 
     def __init__(
-        self, vocabulary_size, embedding_size, hidden_size, rng, attention, input_feeding=True, dtype="float32", **options
+        self,
+        vocabulary_size,
+        embedding_size,
+        hidden_size,
+        rng,
+        attention,
+        input_feeding=True,
+        dtype="float32",
+        **options,
     ):
         super().__init__(
             vocabulary_size,
