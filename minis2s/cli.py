@@ -1,7 +1,6 @@
-"""minis2s demo | translate | train | gradcheck"""
+"""minis2s demo | translate | train | evaluate | predict | results | gradcheck"""
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -21,12 +20,30 @@ def main(arguments=None):
     command.add_argument("--beam", type=int, default=1, help="how many beginnings to carry on side by side")
     command.set_defaults(run=run_translate)
 
-    command = commands.add_parser("train", help="run an experiment: train, score, show samples, save")
+    command = commands.add_parser("train", help="run an experiment, from where it stands if it was stopped")
     command.add_argument("experiment", help="its name, such as tatoeba, or the path of a TOML file")
+    command.add_argument("--run", default=None, dest="folder", help="the folder of the run, by default runs/NAME")
     command.add_argument("--data", default=None, help="the directory of the corpus")
     command.add_argument("--minutes", type=float, default=None, help="how long to train at most")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--save-every", type=float, default=60.0, help="seconds between checkpoints")
     command.set_defaults(run=run_train)
+
+    command = commands.add_parser("evaluate", help="score a run's best model again")
+    command.add_argument("folder", metavar="RUN")
+    command.add_argument("--split", choices=["train", "valid", "test"], default="test")
+    command.add_argument("--data", default=None, help="the directory of the corpus")
+    command.set_defaults(run=run_evaluate)
+
+    command = commands.add_parser("predict", help="translate with a run's best model")
+    command.add_argument("folder", metavar="RUN")
+    command.add_argument("text", nargs="*", help="texts; without any, a line each from standard input")
+    command.add_argument("--beam", type=int, default=1, help="how many beginnings to carry on side by side")
+    command.set_defaults(run=run_predict)
+
+    command = commands.add_parser("results", help="a table of finished runs")
+    command.add_argument("folders", metavar="RUN", nargs="*", help="folders of runs, by default all in runs/")
+    command.set_defaults(run=run_results)
 
     command = commands.add_parser("gradcheck", help="check every gradient against finite differences")
     command.add_argument("layer", nargs="*", help="one layer, such as lstm; without one, all")
@@ -50,13 +67,22 @@ def run_demo(options):
 
 def run_translate(options):
     from .demo import MODEL
-    from .translator import Translator
 
     path = MODEL if options.model is None else options.model
     try:
-        translator = Translator.load(path)
+        print_translations(path, options)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; `minis2s demo` makes one") from None
+
+
+def run_predict(options):
+    print_translations(Path(options.folder) / "model.npz", options)
+
+
+def print_translations(path, options):
+    from .translator import Translator
+
+    translator = Translator.load(path)
     texts = options.text or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     for translation in translator.translate(texts, width=options.beam):
         print(translation.text)
@@ -65,18 +91,30 @@ def run_translate(options):
 
 
 def run_train(options):
-    from . import experiment
+    from . import experiment, runs
 
     chosen = experiment.read(options.experiment)
-    outcome = experiment.run(chosen, options.seed, options.data, options.minutes)
-    loss, exact = outcome.test
-    print(f"\ntest: loss {loss:.3f} a token (perplexity {math.exp(loss):.1f}), exact match {exact:.1%}\n")
-    shown = outcome.splits.test[:16]
-    for pair, found in zip(shown, outcome.translator.translate([pair.source for pair in shown]), strict=True):
-        print(f"  {pair.source}\n    {found.text}\n    {pair.target}  (reference)")
-    model = Path("runs") / chosen.name / "model.npz"
-    outcome.translator.save(model)
-    print(f'\nsaved {model}; now try: minis2s translate --model {model} "{shown[0].source}"')
+    run = runs.train(chosen, options.folder, options.seed, options.data, options.minutes, options.save_every)
+    print(f"\n{run.path('samples.txt').read_text(encoding='utf-8')}")
+    print_scores(run.results()["scores"])
+    print(f'\n{run.folder} holds the run; now try: minis2s predict {run.folder} "a text of yours"')
+
+
+def run_evaluate(options):
+    from .runs import evaluate
+
+    print_scores(evaluate(options.folder, options.split, options.data))
+
+
+def print_scores(scores):
+    print("  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+
+
+def run_results(options):
+    from .runs import table
+
+    folders = options.folders or sorted(path.parent for path in Path("runs").glob("*/experiment.json"))
+    print(table(folders))
 
 
 def run_gradcheck(options):

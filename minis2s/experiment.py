@@ -12,6 +12,7 @@ from .training import Trainer, evaluate
 from .translator import Translator
 
 SECTIONS = ("task", "model", "training")
+OF_TRANSLATOR = ("source_tokens", "target_tokens", "min_count", "max_size")
 OF_TRAINER = ("batch_size", "clip")
 SCHEDULES = {"warmup": warmup, "halving": halving, "cosine": cosine}
 
@@ -75,15 +76,13 @@ def read(name):
 
 def prepare(experiment, seed=0, data=None, minutes=None):
     """Load the task, make vocabularies, model and trainer -> Prepared; ValueError for what the file says wrongly"""
-    task, training = dict(experiment.task), dict(experiment.training)
-    try:
-        tokens = {name: task.pop(name) for name in ("source_tokens", "target_tokens")}
-        lr = training.pop("lr")
-    except KeyError as error:
-        raise ValueError(f"experiment {experiment.name} does not say {error}") from None
-    vocabulary = {name: task.pop(name) for name in ("min_count", "max_size") if name in task}
-    splits = load_task(seed=seed, directory=data, **task)
-    translator = Translator.untrained(splits.train, **tokens, **vocabulary, seed=seed, **experiment.model)
+    training = dict(experiment.training)
+    for name, table in (("source_tokens", experiment.task), ("target_tokens", experiment.task), ("lr", training)):
+        if name not in table:
+            raise ValueError(f"experiment {experiment.name} does not say {name}")
+    splits = load_task(seed=seed, directory=data, **task_options(experiment))
+    tokens = {name: value for name, value in experiment.task.items() if name in OF_TRANSLATOR}
+    translator = Translator.untrained(splits.train, **tokens, seed=seed, **experiment.model)
     options = {name: training.pop(name) for name in OF_TRAINER if name in training}
     if "schedule" in training:
         kind, *arguments = training.pop("schedule")
@@ -92,12 +91,17 @@ def prepare(experiment, seed=0, data=None, minutes=None):
     if "teacher_forcing" in training:
         forcing = training.pop("teacher_forcing")
         options["teacher_forcing"] = falling(*forcing) if isinstance(forcing, list) else forcing
-    trainer = Trainer(translator.model, Adam(lr), seed=seed, **options)
+    trainer = Trainer(translator.model, Adam(training.pop("lr")), seed=seed, **options)
     if minutes is not None:
         training["minutes"] = minutes
     return Prepared(
         translator, splits, trainer, translator.encode(splits.train), translator.encode(splits.valid), training
     )
+
+
+def task_options(experiment):
+    """What of the task's table is for load_task."""
+    return {name: value for name, value in experiment.task.items() if name not in OF_TRANSLATOR}
 
 
 def describe(experiment, prepared):

@@ -21,7 +21,10 @@ import numpy as np
 
 from . import __version__, checkpoint
 from .atomic import write_atomically
-from .experiment import Experiment
+from .data.tasks import load_task
+from .experiment import Experiment, describe, prepare, task_options
+from .scoring import score
+from .translator import Translator
 
 SAVE_EVERY = 60.0  # seconds
 
@@ -55,6 +58,8 @@ class Run:
             checkpoint.expect_same(
                 self.path("experiment.json"), {"experiment": kept.experiment._asdict(), "seed": kept.seed}, asked
             )
+            for unfinished in self.folder.glob(".*"):  # what a killed run had not finished writing
+                unfinished.unlink()
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         made = {"date": date.today().isoformat(), "minis2s": __version__, "numpy": np.__version__}
@@ -106,3 +111,93 @@ class Run:
         """The scores of a finished run, or None."""
         path = self.path("results.json")
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=SAVE_EVERY, report=print):
+    """Run an experiment in its folder, from where it stands if it was stopped -> Run
+
+    A run that is stopped at any moment, and started again with the same words, ends with the same bits as one that
+    never was (but for a limit in minutes, which counts the time of this machine).
+    """
+    name = experiment.name if seed == 0 else f"{experiment.name}-{seed}"
+    run = Run(Path("runs") / name if folder is None else folder, experiment, seed)
+    run.begin()
+    if run.results() is not None:
+        report(f"{run.folder} holds a finished run; remove it, or name another folder, to run it again")
+        return run
+    prepared = prepare(experiment, seed, data, minutes)
+    trainer, translator = prepared.trainer, prepared.translator
+    report(describe(experiment, prepared))
+    if run.resume(trainer):
+        report(f"going on after step {trainer.steps}, epoch {trainer.at.epoch + 1}")
+    trainer.fit(
+        prepared.train,
+        prepared.valid,
+        report=report,
+        after_step=run.saver(trainer, save_every),
+        after_epoch=lambda: run.save(trainer),
+        **prepared.fit,
+    )
+    run.save(trainer)
+    translator.save(run.path("model.npz"))
+    write_samples(run, translator, prepared.splits.test[:20])
+    draw(run, translator, trainer.at.log, prepared.splits.test, report)
+    results = {"scores": run_scores(translator, experiment, prepared.splits.test)}
+    results |= {"steps": trainer.steps, "epochs": trainer.at.epoch, "seconds": round(trainer.at.seconds)}
+    results |= {"parameters": translator.model.size, "test_pairs": len(prepared.splits.test)}
+    run.write_json("results.json", results)
+    return run
+
+
+def run_scores(translator, experiment, pairs):
+    """The scores that the experiment asks for, of the best model on text pairs."""
+    asked = {"metrics": ["exact_match"]} | experiment.evaluation
+    return score(translator, pairs, **asked)
+
+
+def evaluate(folder, split="test", data=None):
+    """The scores of a run's best model, worked out again -> dict"""
+    run = Run.at(folder)
+    splits = load_task(seed=run.seed, directory=data, **task_options(run.experiment))
+    return run_scores(Translator.load(run.path("model.npz")), run.experiment, getattr(splits, split))
+
+
+def write_samples(run, translator, pairs):
+    """samples.txt: source, what was written, reference."""
+    found = translator.translate([pair.source for pair in pairs])
+    blocks = [
+        f"{pair.source}\n  {t.text}\n  {pair.target}  (reference)\n" for pair, t in zip(pairs, found, strict=True)
+    ]
+    write_atomically(run.path("samples.txt"), lambda file: file.write("\n".join(blocks).encode()))
+
+
+def draw(run, translator, log, pairs, report):
+    """The learning curve, and where the decoder looked in three test sentences; a line where matplotlib is missing."""
+    from .plots import attention_heatmaps, learning_curve
+
+    try:
+        learning_curve(log, run.path("learning_curve.png"), run.experiment.name)
+    except ImportError as missing:
+        report(f"no figures: {missing}")
+        return
+    shown = [t for t in translator.translate([pair.source for pair in pairs[:3]]) if t.alphas is not None]
+    if shown:
+        examples = [(t.alphas, t.source_tokens, t.target_tokens) for t in shown]
+        attention_heatmaps(examples, run.path("attention.png"), run.experiment.name)
+
+
+def table(folders):
+    """The results of finished runs as a Markdown table, a row a run."""
+    rows = []
+    for folder in map(Path, folders):
+        run = Run.at(folder)
+        results = run.results()
+        if results is not None:
+            scores = ", ".join(f"{name} {value:.4g}" for name, value in results["scores"].items())
+            rows.append(
+                f"| {run.experiment.name} | {run.seed} | {scores} | {results['parameters']:,} | {results['epochs']} "
+                f"| {results['seconds']} s | {json.loads(run.path('experiment.json').read_text())['date']} |"
+            )
+    columns = ("experiment", "seed", "test scores", "parameters", "epochs", "training time", "date")
+    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    return "\n".join([*head, *rows])

@@ -137,6 +137,7 @@ class Trainer:
         choose_by="exact_match",
         report=print,
         after_step=None,
+        after_epoch=None,
     ):
         """Train, evaluate after every epoch, and leave the model with the best parameters seen -> the log.
 
@@ -176,6 +177,8 @@ class Trainer:
             at.finished = (patience is not None and at.waited >= patience) or (
                 good_enough is not None and found.exact >= good_enough
             )
+            if after_epoch is not None:
+                after_epoch()
         if self.best_params:
             self.model.load(self.best_params)
         return at.log

@@ -1,0 +1,55 @@
+"""What a translator's sentences are worth: each metric by name, over text pairs that it has not seen."""
+
+from .contracts import expect_choice
+from .metrics import bleu, chrf, sequence_accuracy, token_accuracy
+from .training import evaluate
+
+# name: (translator, pairs, what it wrote) -> score, in the unit of minis2s.metrics
+METRICS = {
+    "exact_match": lambda translator, pairs, found: sequence_accuracy(written(found), wanted(translator, pairs)),
+    "token_accuracy": lambda translator, pairs, found: token_accuracy(written(found), wanted(translator, pairs)),
+    "bleu": lambda translator, pairs, found: (
+        bleu([" ".join(w) for w in written(found)], [" ".join(w) for w in wanted(translator, pairs)], "none").score
+    ),
+    "bleu 13a": lambda translator, pairs, found: bleu(*texts(pairs, found), "13a", lowercase=True).score,
+    "bleu zh": lambda translator, pairs, found: bleu(*texts(pairs, found), "zh").score,
+    "chrf": lambda translator, pairs, found: chrf(*texts(pairs, found)),
+}
+
+
+def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0.0):
+    """Scores by name, and "loss", -log p a token, with its perplexity's logarithm base e.
+
+    "bleu" is over the model's own tokens, "bleu 13a" (without case) and "bleu zh" over the text as it stands.
+    Raises ValueError for a metric that is not known, before anything is translated.
+    """
+    for name in metrics:
+        expect_choice("metric", name, METRICS)
+    found = translator.translate([pair.source for pair in pairs], width=width, length_penalty=length_penalty)
+    loss = evaluate(translator.model, translator.encode(pairs)).loss
+    return {"loss": loss} | {name: METRICS[name](translator, pairs, found) for name in metrics}
+
+
+def exact_by_length(translator, pairs, size=1):
+    """How exact match falls with the source's length -> {length: (right, pairs)}; lengths in steps of `size` tokens"""
+    found = translator.translate([pair.source for pair in pairs])
+    counts = {}
+    for hypothesis, reference, translation in zip(written(found), wanted(translator, pairs), found, strict=True):
+        length = (len(translation.source_tokens) - 1) // size * size
+        right, total = counts.get(length, (0, 0))
+        counts[length] = right + (hypothesis == reference), total + 1
+    return dict(sorted(counts.items()))
+
+
+def written(found):
+    """The tokens of translations, without <end>."""
+    return [[token for token in translation.target_tokens if token != "<end>"] for translation in found]
+
+
+def wanted(translator, pairs):
+    """The tokens of the references."""
+    return [translator.split_target(pair.target) for pair in pairs]
+
+
+def texts(pairs, found):
+    return [translation.text for translation in found], [pair.target for pair in pairs]
