@@ -3,18 +3,25 @@
 They ask nothing of where the case comes from, so the planted errors can put broken layers before them.
 """
 
+import copy
+
+import equations
 import numpy as np
 
 FLOAT64 = {"rtol": 1e-10, "atol": 1e-12}
 
 
-def floats(tree):
-    """The float arrays in nested tuples, lists and dicts, in order."""
+def arrays(tree):
+    """The arrays in nested tuples, lists and dicts, in order."""
     if isinstance(tree, dict):
         tree = list(tree.values())
     if isinstance(tree, (list, tuple)):
-        return [leaf for branch in tree for leaf in floats(branch)]
-    return [tree] if getattr(getattr(tree, "dtype", None), "kind", "") == "f" else []
+        return [leaf for branch in tree for leaf in arrays(branch)]
+    return [tree] if hasattr(tree, "dtype") else []
+
+
+def floats(tree):
+    return [array for array in arrays(tree) if array.dtype.kind == "f"]
 
 
 def map_leaves(function, tree):
@@ -25,28 +32,31 @@ def map_leaves(function, tree):
     return function(tree)
 
 
-def upstream_of(out, rng, dtype=None):
+def upstream_of(out, seed=3):
     """A random gradient for every float in `out`, None for the rest."""
+    rng = np.random.default_rng(seed)
 
     def draw(leaf):
-        if getattr(getattr(leaf, "dtype", None), "kind", "") != "f":
-            return None
-        return np.asarray(rng.standard_normal(leaf.shape)).astype(dtype or leaf.dtype)[()]
+        return np.asarray(rng.standard_normal(leaf.shape)).astype(leaf.dtype)[()] if floats(leaf) else None
 
     return map_leaves(draw, out)
 
 
+def as_tuple(tree):
+    return tree if type(tree) is tuple else (tree,)
+
+
 def backward(layer, upstream, cache):
-    return layer.backward(*(upstream if type(upstream) is tuple else (upstream,)), cache)
+    return layer.backward(*as_tuple(upstream), cache)
 
 
 def run(layer, inputs, options, upstream=None):
     """One forward and backward -> out, upstream, dinputs, gradients"""
     out, cache = layer.forward(*inputs, **options)
-    upstream = upstream_of(out, np.random.default_rng(3)) if upstream is None else upstream
+    upstream = upstream_of(out) if upstream is None else upstream
     layer.zero_grad()
     dinputs = backward(layer, upstream, cache)
-    return out, upstream, dinputs, {name: grad.copy() for name, grad in layer.grads.items()}
+    return out, upstream, dinputs, copy.deepcopy(layer.grads)
 
 
 def assert_trees_close(actual, expected, **tolerances):
@@ -56,7 +66,21 @@ def assert_trees_close(actual, expected, **tolerances):
         np.testing.assert_allclose(a, b, **(tolerances or FLOAT64))
 
 
+def assert_trees_equal(actual, expected):
+    """To the last bit, whole numbers and masks included."""
+    for a, b in zip(arrays(actual), arrays(expected), strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
 # The laws.
+
+
+def equals_its_equations(case):
+    """Forward says what the equations say. No other law sees what is wrong in forward and backward alike."""
+    for seed in (0, 5):  # after seed 0 alone, the likeliest word would be the same at every step
+        layer, inputs, options = equations.comparable(case, seed)
+        out, _ = layer.forward(*inputs, **options)
+        assert_trees_close(out, equations.expected(case, seed))
 
 
 def gradients_equal_finite_differences(case):
@@ -65,79 +89,104 @@ def gradients_equal_finite_differences(case):
 
 
 def calls_leave_no_trace(case):
-    """Inputs, parameters and cache are unchanged; backward twice gives twice the gradient."""
+    """The caller's arrays, parameters and cache are unchanged; backward twice gives twice the gradient."""
     layer, inputs, options = case.build()
-    before = [array.copy() for array in floats([inputs, layer.params])]
+    before = copy.deepcopy(arrays([inputs, options, layer.params]))
     out, cache = layer.forward(*inputs, **options)
-    kept = [array.copy() for array in floats([out, cache])]
-    upstream = upstream_of(out, np.random.default_rng(3))
-    kept_upstream = [array.copy() for array in floats(upstream)]
+    upstream = upstream_of(out)
+    kept = copy.deepcopy(arrays([out, cache, upstream]))
     assert all((grad == 0).all() for grad in layer.grads.values()), "forward wrote into grads"
     first = backward(layer, upstream, cache)
-    once = {name: grad.copy() for name, grad in layer.grads.items()}
+    once = copy.deepcopy(layer.grads)
     second = backward(layer, upstream, cache)
-    assert_trees_close([inputs, layer.params], before, rtol=0, atol=0)
-    assert_trees_close([out, cache], kept, rtol=0, atol=0)
-    assert_trees_close(upstream, kept_upstream, rtol=0, atol=0)
-    assert_trees_close(second, first, rtol=0, atol=0)
+    assert_trees_equal([inputs, options, layer.params], before)
+    assert_trees_equal([out, cache, upstream], kept)
+    assert_trees_equal(second, first)
     assert_trees_close(layer.grads, {name: 2 * grad for name, grad in once.items()})
 
 
 def order_of_calls_is_irrelevant(case):
-    """A forward on other data between forward and backward changes nothing."""
+    """A call on other data, between forward and backward, changes neither what came before nor what comes."""
     layer, inputs, options = case.build()
-    _, _, expected, expected_grads = run(layer, inputs, options)
+    before = run(layer, inputs, options)
+    expected = copy.deepcopy(before)
     _, inputs, options = case.build()
     out, cache = layer.forward(*inputs, **options)
-    _, _, other_options = case.build()
-    others = map_leaves(lambda leaf: leaf + 1 if getattr(leaf, "dtype", None) == np.float64 else leaf, inputs)
-    layer.forward(*others, **other_options)
+    _, others, other_options = case.build(seed=1)
+    if "rng" in other_options:
+        other_options["rng"] = np.random.default_rng(8)
+    run(layer, others, other_options, upstream_of(out, seed=4))
+    assert_trees_equal(before, expected)
     layer.zero_grad()
-    dinputs = backward(layer, upstream_of(out, np.random.default_rng(3)), cache)
-    assert_trees_close([dinputs, layer.grads], [expected, expected_grads], rtol=0, atol=0)
+    _, upstream, *_ = expected
+    dinputs = backward(layer, upstream, cache)
+    assert_trees_equal([out, upstream, dinputs, layer.grads], expected)
 
 
 def float32_stays_float32(case):
     """float32 in, float32 out, everywhere, and close to what float64 says."""
-    exact = run(*case.build())
+
+    def single(leaf):
+        return leaf.astype("float32") if floats(leaf) else leaf
+
+    def assert_single(*trees):
+        for array in floats(trees):
+            assert array.dtype == np.float32, f"{array.dtype} of shape {array.shape}"
+
+    exact, upstream, exact_dinputs, exact_grads = run(*case.build())
     layer, inputs, options = case.build(dtype="float32")
-    options = {k: v.astype("float32") if getattr(v, "dtype", None) == np.float64 else v for k, v in options.items()}
-    out, cache = layer.forward(*inputs, **options)
+    out, cache = layer.forward(*inputs, **{name: single(option) for name, option in options.items()})
+    assert_single(out, cache)
     layer.zero_grad()
-    upstream = map_leaves(lambda leaf: leaf if leaf is None else leaf.astype("float32"), exact[1])
-    dinputs = backward(layer, upstream, cache)
-    for array in floats([out, cache, dinputs, layer.grads]):
-        assert array.dtype == np.float32, f"{array.dtype} of shape {array.shape}"
-    assert_trees_close([out, dinputs, layer.grads], [exact[0], exact[2], exact[3]], rtol=2e-3, atol=2e-4)
+    dinputs = backward(layer, map_leaves(single, upstream), cache)
+    assert_single(dinputs, layer.grads)
+    assert_trees_close([out, dinputs, layer.grads], [exact, exact_dinputs, exact_grads], rtol=2e-3, atol=2e-4)
 
 
 # Masks: the cases with lengths, without dropout (whose masks depend on the shape of the batch).
 
 
+def translates(case):
+    """Its inputs are (source, lengths, y), its outputs are for y."""
+    return case.key in ("seq2seq", "signal")
+
+
 def has_lengths(case):
-    return "lengths" in case.options or case.key == "seq2seq"
+    return "lengths" in case.options or translates(case)
+
+
+def looks_back(case):
+    """Its inputs are (queries, hs), its outputs (contexts, alphas)."""
+    return case.key.endswith(" attention")
+
+
+def padded_input(case):
+    """Which of the inputs has padding."""
+    return 1 if looks_back(case) else 0
 
 
 def rows_of(case, inputs, options, chosen, T=None):
     """The rows `chosen` of a padded batch, cut to T time steps, as inputs and options of their own."""
-    if case.key == "seq2seq":
+    if translates(case):
         source, lengths, y = inputs
-        return (source[:T, chosen], lengths[chosen] if T is None else None, y[:, chosen]), {}
+        lengths = None if lengths is None or T is not None else lengths[chosen]
+        return (source[:T, chosen], lengths, y[:, chosen]), {}
     lengths = {} if T is not None else {"lengths": options["lengths"][chosen]}
-    if case.key.endswith("attention"):
+    if looks_back(case):
         queries, hs = inputs
         return (queries[:, chosen], hs[:T, chosen]), lengths
-    x, state = inputs
-    return (x[:T, chosen], map_leaves(lambda h: h[chosen], state)), lengths
+    x, *states = inputs
+    return (x[:T, chosen], *map_leaves(lambda h: h[chosen], states)), lengths
 
 
 def outputs_of(case, out, chosen, T=None):
     """What belongs to the rows `chosen` in the outputs (or gradients of the outputs) of the whole batch."""
-    if case.key == "seq2seq" or case.key.endswith("attention"):
-        first, alphas = out
-        return first[:, chosen], None if alphas is None else alphas[:, chosen, :T]
-    hs, state = out
-    return hs[:T, chosen], map_leaves(lambda h: h[chosen], state)
+    first, second = out
+    if translates(case) or looks_back(case):
+        return first[:, chosen], None if second is None else second[:, chosen, :T]
+    if case.key == "self-attention":
+        return first[:T, chosen], second[chosen, :, :T, :T]
+    return first[:T, chosen], map_leaves(lambda h: h[chosen], second)
 
 
 def evaluation(options):
@@ -147,20 +196,21 @@ def evaluation(options):
 
 def padded_upstream(case, out, lengths):
     """A random gradient that is 0 on padding, where an unpadded row has no output."""
-    upstream = upstream_of(out, np.random.default_rng(3))
+    upstream = upstream_of(out)
     real = np.arange(max(lengths))[:, None] < lengths
-    if case.key == "seq2seq" or case.key.endswith("attention"):
-        dfirst, dalphas = upstream
-        return dfirst, None if dalphas is None else dalphas * real.T
-    dhs, dstate = upstream
-    return dhs * real[:, :, None], dstate
+    first, second = upstream
+    if translates(case) or looks_back(case):
+        return first, None if second is None else second * real.T
+    if case.key == "self-attention":
+        return first * real[:, :, None], second * real.T[:, None, :, None]
+    return first * real[:, :, None], second
 
 
 def padded_equals_unpadded(case):
-    """Each row by itself, without padding, gives its outputs and gradients; the parameters' gradients add up."""
+    """Each row alone, without padding, gives its outputs and gradients; the parameters' gradients add up."""
     layer, inputs, options = case.build()
     options = evaluation(options)
-    lengths = inputs[1] if case.key == "seq2seq" else options["lengths"]
+    lengths = inputs[1] if translates(case) else options["lengths"]
     out, _ = layer.forward(*inputs, **options)
     upstream = padded_upstream(case, out, lengths)
     out, _, dinputs, grads = run(layer, inputs, options, upstream)
@@ -171,10 +221,10 @@ def padded_equals_unpadded(case):
         row_upstream = outputs_of(case, upstream, chosen, T)
         row_out, _, row_dinputs, row_grads = run(layer, row_inputs, row_options, row_upstream)
         assert_trees_close(row_out, outputs_of(case, out, chosen, T))
-        if case.key != "seq2seq":
-            cut, _ = rows_of(case, dinputs, options, chosen, T)
+        if floats(inputs):
+            cut, _ = rows_of(case, as_tuple(dinputs), options, chosen, T)
             assert_trees_close(row_dinputs, cut)
-            padding = dinputs[1 if case.key.endswith("attention") else 0][T:, chosen]
+            padding = as_tuple(dinputs)[padded_input(case)][T:, chosen]
             assert (padding == 0).all(), "padding got a gradient"
         for name, grad in row_grads.items():
             total[name] += grad
@@ -185,22 +235,19 @@ def padding_is_not_read(case):
     """Whatever stands on padding, outputs and gradients are the same."""
     layer, inputs, options = case.build()
     options = evaluation(options)
-    lengths = inputs[1] if case.key == "seq2seq" else options["lengths"]
+    lengths = inputs[1] if translates(case) else options["lengths"]
     out, _ = layer.forward(*inputs, **options)
     upstream = padded_upstream(case, out, lengths)
     expected = run(layer, inputs, options, upstream)
-    where = 1 if case.key.endswith("attention") else 0
+    where = padded_input(case)
     changed = inputs[where].copy()
     for b, T in enumerate(lengths):
-        changed[T:, b] = 0 if case.key == "seq2seq" else 9
-    out, _, dinputs, grads = run(layer, (*inputs[:where], changed, *inputs[where + 1 :]), options, upstream)
-    real = np.arange(max(lengths))[:, None] < lengths
-    for b in range(len(lengths)):
-        T = lengths[b]
-        assert_trees_close(
-            outputs_of(case, out, slice(b, b + 1), T), outputs_of(case, expected[0], slice(b, b + 1), T)
-        )
-    assert real.sum() == sum(lengths)
+        changed[T:, b] = 9 if floats(changed) else 0
+    inputs = (*inputs[:where], changed, *inputs[where + 1 :])
+    out, _, dinputs, grads = run(layer, inputs, options, upstream)
+    for b, T in enumerate(lengths):
+        row = slice(b, b + 1)
+        assert_trees_close(outputs_of(case, out, row, T), outputs_of(case, expected[0], row, T))
     assert_trees_close([dinputs, grads], [expected[2], expected[3]])
 
 
@@ -214,11 +261,12 @@ def batch_order_is_irrelevant(case):
     permuted = run(layer, permuted_inputs, permuted_options, outputs_of(case, upstream, order))
     assert_trees_close(permuted[0], outputs_of(case, out, order))
     assert_trees_close(permuted[3], grads)
-    if case.key != "seq2seq":
-        assert_trees_close(permuted[2], rows_of(case, dinputs, options, order)[0])
+    if floats(inputs):
+        assert_trees_close(permuted[2], rows_of(case, as_tuple(dinputs), options, order)[0])
 
 
 ALL = (
+    equals_its_equations,
     gradients_equal_finite_differences,
     calls_leave_no_trace,
     order_of_calls_is_irrelevant,
