@@ -69,6 +69,17 @@ def logsumexp(x, axis=-1, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
+def row_blocks(x):
+    """Slices of the rows of x that fit a processor's cache together; on a GPU all rows at once.  x (N,D)
+
+    What passes over a large array several times passes over a block several times instead, and memory once.
+    """
+    if array_module(x).__name__ != "numpy":
+        return [slice(None)]
+    rows = max(1, BLOCK // max(1, x[:1].nbytes))
+    return [slice(start, start + rows) for start in range(0, len(x), rows)]
+
+
 def length_mask(lengths, T):
     """mask_tb = (t < length_b): true on real tokens, false on padding.  lengths (B,) -> mask (T,B)"""
     xp = array_module(lengths)
@@ -85,6 +96,8 @@ def flush(x):
     x -= 1e-13
     return x
 
+
+BLOCK = 1 << 19  # bytes
 
 # Low enough that exp(LOWEST - max) is exactly 0, high enough that float32 can hold it.
 LOWEST = -1e30

@@ -8,6 +8,7 @@ from math import cos, pi
 
 from .backend import array_module
 from .contracts import expect_floats, expect_fraction, expect_positive
+from .functional import row_blocks
 from .layer import zeros_like
 
 
@@ -80,14 +81,18 @@ class Adam(Optimiser):
 
     def update_one(self, p, g, m, v):
         b1, b2 = self.betas
-        m *= b1
-        m += (1 - b1) * g
-        v *= b2
-        v += (1 - b2) * (g * g)
-        step = array_module(v).sqrt(v)
-        step /= (1 - b2**self.steps) ** 0.5
-        step += self.eps
-        p -= self.lr / (1 - b1**self.steps) * m / step
+        correction1, correction2 = 1 - b1**self.steps, (1 - b2**self.steps) ** 0.5
+        sqrt = array_module(p).sqrt
+        p, g, m, v = (array.reshape(len(array), -1) for array in (p, g, m, v))
+        for block in row_blocks(p):
+            m[block] *= b1
+            m[block] += (1 - b1) * g[block]
+            v[block] *= b2
+            v[block] += (1 - b2) * (g[block] * g[block])
+            step = sqrt(v[block])
+            step /= correction2
+            step += self.eps
+            p[block] -= self.lr / correction1 * m[block] / step
 
 
 def global_norm(grads):

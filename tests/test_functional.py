@@ -22,6 +22,7 @@ from minis2s.nn import (
     SelfAttention,
     SoftmaxCrossEntropy,
 )
+from minis2s.optim import Adam
 
 
 def rng(seed=0):
@@ -251,3 +252,32 @@ def test_embedding_starts_narrow_with_padding_at_0():
 def test_a_layer_keeps_what_it_was_made_with(layer, name, value):
     """The equations read it from the layer: a layer that forgot would agree with them."""
     assert getattr(layer, name) == value
+
+
+# Rows in blocks: what is taken block by block is as if taken at once.
+
+
+def test_row_blocks_cover_every_row_once():
+    for shape in ((1, 3), (7, 70_000), (1000, 300), (3, 0)):
+        x = np.zeros(shape, dtype="float32")
+        rows = np.concatenate([np.arange(len(x))[block] for block in functional.row_blocks(x)])
+        np.testing.assert_array_equal(rows, np.arange(len(x)))
+
+
+@pytest.mark.parametrize("block", [1, 1 << 10, 1 << 19])
+def test_losses_and_steps_do_not_depend_on_the_size_of_blocks(block, monkeypatch):
+    logits, targets = rng().standard_normal((5, 7, 30)), rng(1).integers(0, 30, (5, 7))
+    params, grads = {"W": rng(2).standard_normal((40, 6, 5))}, {"W": rng(3).standard_normal((40, 6, 5))}
+
+    def results():
+        loss, adam = SoftmaxCrossEntropy(ignore_index=3), Adam(0.1)
+        value, cache = loss.forward(logits, targets)
+        stepped = {"W": params["W"].copy()}
+        for _ in range(3):
+            adam.update(stepped, grads)
+        return value, loss.backward(1.0, cache), stepped["W"], adam.state["W"]["v"]
+
+    expected = results()
+    monkeypatch.setattr(functional, "BLOCK", block)
+    for found, want in zip(results(), expected, strict=True):
+        np.testing.assert_array_equal(found, want)

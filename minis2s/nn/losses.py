@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from ..backend import array_module
 from ..contracts import expect_floats, expect_ids, expect_scalar, expect_shape
-from ..functional import logsumexp
+from ..functional import logsumexp, row_blocks
 from ..layer import Layer
 
 
@@ -43,7 +43,10 @@ class SoftmaxCrossEntropy(Layer):
             counted = counted * real
             targets = xp.where(real, targets, 0)
         expect_ids("targets", targets, V)
-        log_total = logsumexp(logits)
+        log_total = xp.empty(targets.shape, dtype=logits.dtype)
+        flat, flat_total = logits.reshape(-1, V), log_total.reshape(-1)
+        for block in row_blocks(flat):
+            flat_total[block] = logsumexp(flat[block])
         nll = log_total - xp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # (5.2)
         total = counted.sum()
         scale = counted / xp.where(total > 0, total, xp.ones_like(total))
@@ -54,10 +57,16 @@ class SoftmaxCrossEntropy(Layer):
         logits, log_total, targets, scale = cache
         expect_scalar("dloss", dloss, logits.dtype)
         xp = array_module(logits)
-        dlogits = xp.exp(logits - log_total[..., None])  # (5.2)'
-        flat = dlogits.reshape(-1, logits.shape[-1])
-        flat[xp.arange(len(flat)), targets.reshape(-1)] -= 1
-        dlogits *= (dloss * scale)[..., None]  # (5.3)'
+        V = logits.shape[-1]
+        dlogits = xp.empty(logits.shape, dtype=logits.dtype)
+        flat, dflat, targets = logits.reshape(-1, V), dlogits.reshape(-1, V), targets.reshape(-1)
+        log_total, dnll = log_total.reshape(-1, 1), (dloss * scale).reshape(-1, 1)  # (5.3)'
+        for block in row_blocks(flat):
+            d = dflat[block]
+            xp.subtract(flat[block], log_total[block], out=d)
+            xp.exp(d, out=d)  # (5.2)': the derivative of log sum exp is the softmax
+            d[xp.arange(len(d)), targets[block]] -= 1
+            d *= dnll[block]
         return dlogits
 
     def __repr__(self):
