@@ -1,5 +1,7 @@
 """Every row of the table against its PyTorch twin, in float64: outputs, input gradients, parameter gradients."""
 
+from dataclasses import replace
+
 import conftest
 import laws
 import numpy as np
@@ -9,8 +11,9 @@ torch = pytest.importorskip("torch", reason="the comparisons with PyTorch need t
 
 import twins  # noqa: E402
 
-from minis2s.cases import CASES, cases  # noqa: E402
-from minis2s.models import Seq2Seq, Seq2SeqConfig  # noqa: E402
+from minis2s.cases import CASES, cases, model_case  # noqa: E402
+from minis2s.models import Seq2Seq, Seq2SeqConfig, SignalConfig, SignalSeq2Seq, document  # noqa: E402
+from minis2s.models.documents import MODELS  # noqa: E402
 from minis2s.nn import SoftmaxCrossEntropy  # noqa: E402
 from minis2s.optim import SGD, Adam, clip_by_global_norm  # noqa: E402
 
@@ -62,6 +65,25 @@ def test_equals_its_twin(case):
         compare(case.name, "input gradients", dinputs, [gradient(t) for t in tensors(inputs)])
     if P:
         compare(case.name, "parameter gradients", grads, [gradient(P[name]) for name in grads])
+
+
+def small_document(name):
+    small = {"embedding_size": 5, "hidden_size": 4, "layers": min(2, MODELS[name].get("layers", 1)), "max_length": 5}
+    config = document(name, 7, 6, **small)
+    return replace(model_case(name, lots=2), make=lambda rng, dtype: Seq2Seq(config, rng, dtype))
+
+
+def small_signals(cell):
+    config = SignalConfig(5, 2, 3, cell)
+    return replace(cases("signal")[0], option=cell, make=lambda rng, dtype: SignalSeq2Seq(config, rng, dtype))
+
+
+DOCUMENTS = [small_document(name) for name in MODELS] + [small_signals(cell) for cell in ("rnn", "gru", "lstm")]
+
+
+@pytest.mark.parametrize("case", DOCUMENTS, ids=lambda case: case.name)
+def test_every_model_of_the_documents_equals_its_twin(case):
+    test_equals_its_twin(case)
 
 
 def attention_model():
