@@ -1,4 +1,4 @@
-"""minis2s demo | translate | train | evaluate | predict | results | gradcheck"""
+"""minis2s demo | translate | train | evaluate | predict | results | data | gradcheck"""
 
 import argparse
 import sys
@@ -44,6 +44,13 @@ def main(arguments=None):
     command = commands.add_parser("results", help="a table of finished runs")
     command.add_argument("folders", metavar="RUN", nargs="*", help="folders of runs, by default all in runs/")
     command.set_defaults(run=run_results)
+
+    command = commands.add_parser("data", help="the corpora: which there are, and where; fetch one")
+    command.add_argument("action", choices=["list", "fetch"])
+    command.add_argument("name", nargs="?", help="the corpus to fetch")
+    command.add_argument("--data", default=None, help="the directory to look in, or to put it in")
+    command.add_argument("--any-version", action="store_true", help="take a file with another sum than the known")
+    command.set_defaults(run=run_data)
 
     command = commands.add_parser("gradcheck", help="check every gradient against finite differences")
     command.add_argument("layer", nargs="*", help="one layer, such as lstm; without one, all")
@@ -115,6 +122,18 @@ def run_results(options):
 
     folders = options.folders or sorted(path.parent for path in Path("runs").glob("*/experiment.json"))
     print(table(folders))
+
+
+def run_data(options):
+    from .data.fetch import fetch, list_corpora
+
+    if options.action == "list":
+        print(list_corpora(options.data))
+    elif options.name is None:
+        raise ValueError("data fetch needs the name of a corpus; `minis2s data list` shows them")
+    else:
+        for path in fetch(options.name, options.data, options.any_version):
+            print(path)
 
 
 def run_gradcheck(options):

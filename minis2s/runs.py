@@ -21,7 +21,7 @@ import numpy as np
 
 from . import __version__, checkpoint
 from .atomic import write_atomically
-from .data.tasks import load_task
+from .data.tasks import load_references, load_task
 from .experiment import Experiment, describe, prepare, task_options
 from .scoring import score
 from .translator import Translator
@@ -142,24 +142,24 @@ def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=S
     translator.save(run.path("model.npz"))
     write_samples(run, translator, prepared.splits.test[:20])
     draw(run, translator, trainer.at.log, prepared.splits.test, report)
-    results = {"scores": run_scores(translator, experiment, prepared.splits.test)}
+    results = {"scores": run_scores(translator, experiment, prepared.splits.test, data)}
     results |= {"steps": trainer.steps, "epochs": trainer.at.epoch, "seconds": round(trainer.at.seconds)}
     results |= {"parameters": translator.model.size, "test_pairs": len(prepared.splits.test)}
     run.write_json("results.json", results)
     return run
 
 
-def run_scores(translator, experiment, pairs):
+def run_scores(translator, experiment, pairs, data):
     """The scores that the experiment asks for, of the best model on text pairs."""
     asked = {"metrics": ["exact_match"]} | experiment.evaluation
-    return score(translator, pairs, **asked)
+    return score(translator, pairs, **asked, references=load_references(experiment.task["name"], data))
 
 
 def evaluate(folder, split="test", data=None):
     """The scores of a run's best model, worked out again -> dict"""
     run = Run.at(folder)
     splits = load_task(seed=run.seed, directory=data, **task_options(run.experiment))
-    return run_scores(Translator.load(run.path("model.npz")), run.experiment, getattr(splits, split))
+    return run_scores(Translator.load(run.path("model.npz")), run.experiment, getattr(splits, split), data)
 
 
 def write_samples(run, translator, pairs):

@@ -1,7 +1,7 @@
 """What a translator's sentences are worth: each metric by name, over text pairs that it has not seen."""
 
 from .contracts import expect_choice
-from .metrics import bleu, chrf, sequence_accuracy, token_accuracy
+from .metrics import bleu, chrf, pronunciation_error, sequence_accuracy, token_accuracy
 from .training import evaluate
 
 # name: (translator, pairs, what it wrote) -> score, in the unit of minis2s.metrics
@@ -17,17 +17,32 @@ METRICS = {
 }
 
 
-def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0.0):
-    """Scores by name, and "loss", -log p a token, with its perplexity's logarithm base e.
+# The same against several references a source: (what was written as tokens, references) -> score
+AGAINST_SEVERAL = {
+    "per": lambda hypotheses, references: pronunciation_error(hypotheses, references).per,
+    "wer": lambda hypotheses, references: pronunciation_error(hypotheses, references).wer,
+}
 
-    "bleu" is over the model's own tokens, "bleu 13a" (without case) and "bleu zh" over the text as it stands.
-    Raises ValueError for a metric that is not known, before anything is translated.
+
+def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0.0, references=None):
+    """Scores by name, and "loss", -log p a token, to base e.
+
+    "bleu" is over the model's own tokens, "bleu 13a" (without case) and "bleu zh" over the text as it stands; "per" and
+    "wer" need `references`: source text -> its right answers as lists of tokens.
+    Raises ValueError for a metric that is not known or lacks its references, before anything is translated.
     """
     for name in metrics:
-        expect_choice("metric", name, METRICS)
+        expect_choice("metric", name, [*METRICS, *AGAINST_SEVERAL])
+        if name in AGAINST_SEVERAL and references is None:
+            raise ValueError(f"metric {name!r} needs references, which this task does not have")
     found = translator.translate([pair.source for pair in pairs], width=width, length_penalty=length_penalty)
-    loss = evaluate(translator.model, translator.encode(pairs)).loss
-    return {"loss": loss} | {name: METRICS[name](translator, pairs, found) for name in metrics}
+    scores = {"loss": evaluate(translator.model, translator.encode(pairs)).loss}
+    for name in metrics:
+        if name in METRICS:
+            scores[name] = METRICS[name](translator, pairs, found)
+        else:
+            scores[name] = AGAINST_SEVERAL[name](written(found), [references[pair.source] for pair in pairs])
+    return scores
 
 
 def exact_by_length(translator, pairs, size=1):

@@ -337,7 +337,7 @@ PLANTED = [
         ("wrong sign in forward", "nll = log_total - xp", "nll = log_total + xp"),
         ("softmax without its denominator", "xp.subtract(flat[block], log_total[block], out=d)",
          "d[...] = flat[block]"),
-        ("denominators of the first rows for every block", "log_total[block], out=d", "log_total[: len(d)][::-1], out=d"),
+        ("denominators of other rows", "log_total[block], out=d", "log_total[block][::-1], out=d"),
         ("target not taken off", "targets[block]] -= 1", "targets[block]] -= 0"),
         ("target added", "targets[block]] -= 1", "targets[block]] += 1"),
         ("target of the position before", "targets[block]] -= 1", "xp.roll(targets, 1)[block]] -= 1"),

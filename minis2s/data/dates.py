@@ -4,15 +4,16 @@ The formats differ in order and length, the weekday moves from the front to the 
 becomes a number: a model has to learn what to look at, not only what to copy.
 """
 
-from datetime import date
+from functools import cache
 
 import numpy as np
 
-from .pairs import Pair, Splits, check_sizes
+from .cldr import PairWriter, Writer, align, split_days
+from .pairs import Pair
 
 # Each English format with the Chinese format that says the same, no more and no less. An English text must
 # have one meaning: so day-first numbers (27/09/1994) are left out, which would contradict month-first ones,
-# and so are years of two digits. A format is one of CLDR's lengths or a skeleton, the fields that it shows.
+# and so are years of two digits.
 CHINESE = "zh_Hans"
 FORMATS = (
     # English locale and format, Chinese format
@@ -30,9 +31,6 @@ FORMATS = (
 )
 FORMATS_A_DAY = 3
 
-# CLDR sets no-break, thin and narrow no-break spaces in some places and versions.
-PLAIN_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2009\u202f", " "))
-
 
 def dates(seed, train=20_000, valid=500, test=1_500, first="1900-01-01", last="2099-12-31"):
     """Pairs of one date in English and in Chinese; the splits have no day in common.
@@ -44,54 +42,25 @@ def dates(seed, train=20_000, valid=500, test=1_500, first="1900-01-01", last="2
 
     Raises ValueError where the days are too few or no dates, ImportError where Babel is missing.
     """
-    check_sizes(train=train, valid=valid, test=test)
-    first, last = _day("first", first), _day("last", last)
-    days = (last - first).days + 1
-    if train + valid + test > days:
-        raise ValueError(
-            f"train={train}, valid={valid} and test={test} may need a day for each pair, "
-            f"but from first={first} to last={last} there are {max(days, 0)}"
-        )
-    writers = _writers()
-    rng = np.random.default_rng(seed)
-    shuffled = iter(first.toordinal() + rng.permutation(days))
-
-    def draw(size):
-        pairs = []
-        while len(pairs) < size:
-            day = date.fromordinal(int(next(shuffled)))
-            chosen = rng.permutation(len(writers))[: rng.integers(1, FORMATS_A_DAY, endpoint=True)]
-            # "May" is its own short form, so two formats of a day can agree.
-            written = dict.fromkeys(writers[index](day) for index in chosen)
-            pairs.extend(list(written)[: size - len(pairs)])
-        return pairs
-
-    held_out = draw(test), draw(valid)
-    return Splits(train=draw(train), valid=held_out[1], test=held_out[0])
+    return split_days(
+        np.random.default_rng(seed), _writers(), FORMATS_A_DAY, first, last, train, valid, test
+    )
 
 
-def _day(name, value):
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError(f"{name} must be a date like 1994-09-27, got {value!r}") from error
+def date_alignment(source, target):
+    """For each character of the target the set of source positions that hold the same field, or None.
+
+    The fields are year, month, day and weekday: the truth that attention can be measured against. None
+    stands for what belongs to no field: 年, 月, 日 and signs.
+
+    Raises ValueError where source and target are not a pair that `dates` writes.
+    """
+    return align(Pair(source, target), _remembered_writers())
 
 
 def _writers():
-    """One function a row of FORMATS, from a date to a pair; locales and patterns are looked up once."""
-    try:
-        from babel import Locale
-    except ImportError as error:
-        raise ImportError('the date task needs Babel: pip install "minis2s[data]"') from error
+    chinese = {name: Writer(CHINESE, name) for _, _, name in FORMATS}
+    return [PairWriter(Writer(locale, english), chinese[name]) for locale, english, name in FORMATS]
 
-    def writer(locale, name):
-        locale = Locale.parse(locale)
-        pattern = {**locale.datetime_skeletons, **locale.date_formats}[name]
-        return lambda day: pattern.apply(day, locale).translate(PLAIN_SPACES)
 
-    def pair_writer(english, chinese):
-        return lambda day: Pair(english(day), chinese(day))
-
-    return [
-        pair_writer(writer(locale, english), writer(CHINESE, chinese)) for locale, english, chinese in FORMATS
-    ]
+_remembered_writers = cache(_writers)

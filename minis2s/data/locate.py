@@ -1,29 +1,39 @@
-"""Where a corpus lies on this machine."""
+"""Where a corpus lies on this machine, and whether it is the one that is meant."""
 
 import os
+from functools import lru_cache
+from hashlib import file_digest
 from pathlib import Path
 
 
-def locate(corpus_folder, filename, directory=None, hint=""):
-    """The path of a corpus file, looked for in a data directory and in its folder `corpus_folder`.
+def places(directory=None):
+    """The data directories to search, in order: `directory` or else MINIS2S_DATA, then the user's cache."""
+    first = directory if directory is not None else os.environ.get("MINIS2S_DATA")
+    return [*([Path(first).expanduser()] if first else []), cache()]
 
-    Where `directory` is given, that is the one place to look, so that no other copy is read by mistake.
-    Otherwise the places are the environment variable MINIS2S_DATA, then the user's cache directory.
 
-    Raises FileNotFoundError, with `hint` on where to get the file, where no place has it.
-    """
-    roots = [Path(directory).expanduser()] if directory is not None else data_directories()
-    for root in roots:
-        for path in (root / corpus_folder / filename, root / filename):
+def cache():
+    """The user's data directory, where downloads go."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(root) / "minis2s"
+
+
+def find(corpus, file, directory=None):
+    """The path of a corpus's file in one of the `places`, in the corpus's folder or right there; or None."""
+    for place in places(directory):
+        for path in (place / corpus.folder / file.name, place / file.name):
             if path.is_file():
                 return path
-    places = " or ".join(str(root / corpus_folder) for root in roots)
-    or_else = "" if directory is not None else ", or name in MINIS2S_DATA the data directory that has it"
-    raise FileNotFoundError(f"there is no {filename} in {places}: {hint or 'put it there'}{or_else}")
+    return None
 
 
-def data_directories():
-    """The data directories in the order of search: MINIS2S_DATA where it is set, the user's cache."""
-    named = os.environ.get("MINIS2S_DATA")
-    cache = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return [*([Path(named).expanduser()] if named else []), Path(cache) / "minis2s"]
+def sha256(path):
+    """The SHA-256 of a file as it is now, in hexadecimal; remembered as long as the file does not change."""
+    status = os.stat(path)
+    return _sha256(os.path.abspath(path), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache
+def _sha256(path, mtime, size):
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""From text to tokens and back: by character, or by English word."""
+"""From text to tokens and back: by character, by English word, or as spaces part it."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,11 @@ from typing import NamedTuple
 def characters(text):
     """The characters of a text, spaces too: "你 好" -> ["你", " ", "好"]."""
     return list(text)
+
+
+def tagged_characters(text):
+    """The characters of a text, a tag such as <zh> as one token: "<zh> 9" -> ["<zh>", " ", "9"]."""
+    return re.findall(r"<\w+>|.", text, re.DOTALL)
 
 
 def join_characters(tokens):
@@ -72,6 +77,8 @@ TOKENISERS = {
     "characters": Tokeniser(characters, join_characters),
     "words": Tokeniser(words, join_words),
     "lowercase words": Tokeniser(partial(words, lower=True), join_words),
+    "spaces": Tokeniser(str.split, " ".join),
+    "tagged characters": Tokeniser(tagged_characters, join_characters),
 }
 
 
