@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 
-def main(arguments=None):
-    """The command line; returns the exit status."""
+def build_parser():
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog="minis2s", description="Encoder-decoder models by hand, in NumPy.")
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -56,7 +56,17 @@ def main(arguments=None):
     command.add_argument("layer", nargs="*", help="one layer, such as lstm; without one, all")
     command.set_defaults(run=run_gradcheck)
 
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments=None):
+    """The command line; returns the exit status."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "text") or any(text.startswith("-") for text in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # texts that stand after an option, which argparse leaves over
+        options.text += rest
     try:
         return options.run(options) or 0
     except (ValueError, OSError, ImportError, RuntimeError, FloatingPointError) as error:

@@ -84,7 +84,7 @@ def gradcheck(layer, *inputs, seed=0, step=STEP, tolerance=TOLERANCE, floor=FLOO
     rng = np.random.default_rng(seed)
     out, cache = layer.forward(*inputs, **copy.deepcopy(options))
     upstream = _map_floats(lambda array: rng.standard_normal(array.shape), out)
-    analytic = _analytic(layer, inputs, upstream, cache)
+    analytic = _analytic(layer, inputs, upstream, cache, rng)
 
     def f():
         out, _ = layer.forward(*inputs, **copy.deepcopy(options))
@@ -117,16 +117,22 @@ def gradcheck(layer, *inputs, seed=0, step=STEP, tolerance=TOLERANCE, floor=FLOO
     return report
 
 
-def _analytic(layer, inputs, upstream, cache):
-    """What `backward` adds to the gradients, and returns for the inputs, by the names of the targets."""
+def _analytic(layer, inputs, upstream, cache, rng):
+    """What `backward` adds to the gradients, and returns for the inputs, by the names of the targets.
+
+    The gradients start from random numbers, so that a backward that overwrites them is found out.
+    """
     before = {name: grad.copy() for name, grad in layer.grads.items()}
-    for grad in layer.grads.values():
-        grad[...] = 0
-    douts = upstream if type(upstream) is tuple else (upstream,)
-    dinputs = layer.backward(*douts, cache)
-    found = {name: grad.copy() for name, grad in layer.grads.items()}
-    for name, grad in layer.grads.items():
-        grad[...] = before[name]
+    start = {name: rng.standard_normal(grad.shape) for name, grad in layer.grads.items()}
+    try:
+        for name, grad in layer.grads.items():
+            grad[...] = start[name]
+        douts = upstream if type(upstream) is tuple else (upstream,)
+        dinputs = layer.backward(*douts, cache)
+        found = {name: grad - start[name] for name, grad in layer.grads.items()}
+    finally:
+        for name, grad in layer.grads.items():
+            grad[...] = before[name]
     return found | _named_inputs(layer.forward, inputs, dinputs)
 
 
@@ -136,11 +142,13 @@ def _check_entries(f, array, grad, step, rng):
     numeric = np.empty(len(indices))
     for n, index in enumerate(indices):
         value = array[index]
-        array[index] = value + step
-        above = f()
-        array[index] = value - step
-        numeric[n] = (above - f()) / (2 * step)
-        array[index] = value
+        try:
+            array[index] = value + step
+            above = f()
+            array[index] = value - step
+            numeric[n] = (above - f()) / (2 * step)
+        finally:
+            array[index] = value
     return indices, grad.reshape(-1), numeric
 
 
@@ -148,11 +156,13 @@ def _check_direction(f, array, grad, step, rng):
     """All of `array` is moved at once along a random direction d: df = <grad, d>."""
     direction = rng.standard_normal(array.shape)
     value = array.copy()
-    array += step * direction
-    above = f()
-    array[...] = value - step * direction
-    numeric = (above - f()) / (2 * step)
-    array[...] = value
+    try:
+        array += step * direction
+        above = f()
+        array[...] = value - step * direction
+        numeric = (above - f()) / (2 * step)
+    finally:
+        array[...] = value
     return [()], np.array([(grad * direction).sum()]), np.array([numeric])
 
 

@@ -82,7 +82,7 @@ class Layer:
     @property
     def device(self):
         """'cpu' or 'gpu'."""
-        return device_of(next(iter(self.params.values())))
+        return device_of(next(iter(self.params.values()), None))
 
     def __repr__(self):
         return f"{type(self).__name__}({describe(self)})"

@@ -1,7 +1,7 @@
 """How parameters follow their gradients: SGD with momentum, Adam, clipping, schedules.
 
-An optimiser changes `params` in place; params and grads are dicts of arrays with the same names. Its `state`
-is a dict of arrays and `steps` a count, so that a run can be saved and go on as if it had never stopped.
+An optimiser changes `params` in place; params and grads are dicts of arrays with the same names. Its `state` holds
+for each name a dict of arrays, and `steps` is a count, so that a run can be saved and go on as if it had never stopped.
 """
 
 from math import cos, pi
@@ -45,7 +45,7 @@ class SGD(Optimiser):
     """Stochastic gradient descent with momentum.
 
     m = momentum m + g,  p = p - lr m
-    Source: Polyak 1964, in the form of Sutskever et al. 2013, §2, that PyTorch uses.
+    Source: Polyak 1964, in PyTorch's form: lr stands outside of m.
     """
 
     slots = ("m",)
@@ -83,7 +83,6 @@ class Adam(Optimiser):
         b1, b2 = self.betas
         correction1, correction2 = 1 - b1**self.steps, (1 - b2**self.steps) ** 0.5
         sqrt = array_module(p).sqrt
-        p, g, m, v = (array.reshape(len(array), -1) for array in (p, g, m, v))
         for block in row_blocks(p):
             m[block] *= b1
             m[block] += (1 - b1) * g[block]

@@ -9,13 +9,12 @@ METRICS = {
     "exact_match": lambda translator, pairs, found: sequence_accuracy(written(found), wanted(translator, pairs)),
     "token_accuracy": lambda translator, pairs, found: token_accuracy(written(found), wanted(translator, pairs)),
     "bleu": lambda translator, pairs, found: (
-        bleu([" ".join(w) for w in written(found)], [" ".join(w) for w in wanted(translator, pairs)], "none").score
+        bleu(spaced(written(found)), spaced(wanted(translator, pairs)), "none").score
     ),
     "bleu 13a": lambda translator, pairs, found: bleu(*texts(pairs, found), "13a", lowercase=True).score,
     "bleu zh": lambda translator, pairs, found: bleu(*texts(pairs, found), "zh").score,
     "chrf": lambda translator, pairs, found: chrf(*texts(pairs, found)),
 }
-
 
 # The same against several references a source: (what was written as tokens, references) -> score
 AGAINST_SEVERAL = {
@@ -25,7 +24,7 @@ AGAINST_SEVERAL = {
 
 
 def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0.0, references=None):
-    """Scores by name, and "loss", -log p a token, to base e.
+    """Scores by name, and "loss": the mean of -log p a token, whose exponential is the perplexity.
 
     "bleu" is over the model's own tokens, "bleu 13a" (without case) and "bleu zh" over the text as it stands; "per" and
     "wer" need `references`: source text -> its right answers as lists of tokens.
@@ -45,17 +44,6 @@ def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0
     return scores
 
 
-def exact_by_length(translator, pairs, size=1):
-    """How exact match falls with the source's length -> {length: (right, pairs)}; lengths in steps of `size` tokens"""
-    found = translator.translate([pair.source for pair in pairs])
-    counts = {}
-    for hypothesis, reference, translation in zip(written(found), wanted(translator, pairs), found, strict=True):
-        length = (len(translation.source_tokens) - 1) // size * size
-        right, total = counts.get(length, (0, 0))
-        counts[length] = right + (hypothesis == reference), total + 1
-    return dict(sorted(counts.items()))
-
-
 def written(found):
     """The tokens of translations, without <end>."""
     return [[token for token in translation.target_tokens if token != "<end>"] for translation in found]
@@ -64,6 +52,11 @@ def written(found):
 def wanted(translator, pairs):
     """The tokens of the references."""
     return [translator.split_target(pair.target) for pair in pairs]
+
+
+def spaced(sentences):
+    """Lists of tokens as texts, a space between tokens; a token that is a space itself is made visible."""
+    return [" ".join(token.replace(" ", "␣") for token in tokens) for tokens in sentences]
 
 
 def texts(pairs, found):

@@ -90,6 +90,32 @@ def test_an_upstream_gradient_of_ones_would_hide_what_a_random_one_shows():
     np.testing.assert_allclose(3 * softmax_backward(np.ones_like(y), y), 0, atol=1e-15)
 
 
+def test_a_backward_that_overwrites_gradients_is_found_out():
+    class Overwrites(Square):
+        def backward(self, dy, x):
+            self.grads["w"][...] = (dy * x**2).sum(axis=0)
+            return 2 * dy * self.params["w"] * x
+
+    w, x = gradcheck(Overwrites(), X)
+    assert not w.passed and x.passed
+
+
+def test_parameters_are_restored_where_forward_fails():
+    class Fails(Square):
+        calls = 0
+
+        def forward(self, x):
+            Fails.calls += 1
+            if Fails.calls > 2:
+                raise RuntimeError("no more")
+            return super().forward(x)
+
+    layer = Fails()
+    with pytest.raises(RuntimeError):
+        gradcheck(layer, X)
+    assert (layer.params["w"] == [2.0, -1.0, 0.5]).all() and (layer.grads["w"] == 0).all()
+
+
 def test_nan_never_passes():
     class Nan(Square):
         def backward(self, dy, x):

@@ -5,7 +5,8 @@
     s_t  = cell(xa_t, s_{t-1})                                         (9.10)
     features_t = [s_t ; context_t]                                     (9.11)
 
-Source: Bahdanau et al. 2015, §3.1; the query is the top layer's state.
+Source: Bahdanau et al. 2015, §3.1; the query is the top layer's state. The paper's output layer reads y_{t-1} as well,
+through a maxout layer (appendix A.2.2); here it is (7.2).
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ class AttentionRunCache(NamedTuple):
 
 
 class AttentionDecoder(Decoder):
-    """A decoder with attention, of any kind that scores by content, over all states of the encoder.
+    """A decoder with attention, of any kind, over all states of the encoder.
 
     y (T,B) ids, states0, hs (S,B,H), lengths (B,) -> logits (T,B,V), alphas (T,B,S)
     """

@@ -4,7 +4,7 @@
     x_t = relu([y_{t-1} ; context_t] W + b)        attn_combine        (9.14)
     s_t = cell(x_t, s_{t-1}), features_t = s_t                         (9.15)
 
-The document attends by position; any kind that scores by content can stand in its place.
+The document attends by position; any other kind can stand in its place.
 """
 
 from typing import Any, NamedTuple

@@ -85,7 +85,7 @@ class Decoder(Composite):
         fed, runs, features, logits, alphas = y.copy(), [], [], [], []
         for start, stop in runs_of_known_inputs(len(y), teacher_forcing, rng):
             if start > 0:
-                fed[start] = logits[-1][-1].argmax(axis=1)
+                fed[start] = logits[-1][-1].argmax(axis=1)  # of the last run's last step
             x, embedding_cache = self.embedding.forward(fed[start:stop])
             x, dropout_cache = self.dropout.forward(x, rng)
             (run_features, run_alphas, states), run_cache = self.run(x, states, memory, rng)
@@ -103,6 +103,7 @@ class Decoder(Composite):
             if cache.alphas is None:
                 raise ValueError("dalphas must be None: this decoder has no attention")
             expect_floats("dalphas", dalphas, cache.alphas.shape, self.dtype)
+        # The output layer was called once a run; its inputs laid end to end are the cache of one call.
         dfeatures = self.output.backward(dlogits, LinearCache(cache.features))  # (7.2)'
         dstates, dmemory = None, None
         for start, stop, embedding_cache, dropout_cache, run_cache in reversed(cache.runs):

@@ -13,6 +13,7 @@ from .signal import SignalConfig
 ONE_WAY = {"bidirectional": False}
 STATE = ONE_WAY | {"attention": "none", "context": "state"}
 EVERY_STEP = ONE_WAY | {"attention": "none", "context": "every step"}
+PAPERS_GRU = {"cell": "gru", "reset_after": False}  # as Cho et al. 2014 define it
 
 MODELS = {
     "001": STATE | {"cell": "rnn"},  # 2 解碼器: h_t = f(W [h, x] + b), softmax output
@@ -27,20 +28,21 @@ MODELS = {
     "003 §9 attention": ONE_WAY | {"cell": "gru", "attention": "additive", "context": "input"},
     "003 §9 gated": ONE_WAY | {"cell": "gru", "attention": "additive", "context": "gate"},
     "004": STATE | {"cell": "lstm", "layers": 2, "embedding_size": 256, "hidden_size": 512, "dropout": 0.5},
-    "Cho 2014": EVERY_STEP | {"cell": "gru", "context": "every step and output"},
-    "Bahdanau 2015": {"cell": "gru", "attention": "additive", "context": "input"},
+    "Cho 2014": EVERY_STEP | PAPERS_GRU | {"context": "every step and output"},
+    "Bahdanau 2015": PAPERS_GRU | {"attention": "additive", "context": "input"},
     "Luong 2015 dot": ONE_WAY | {"cell": "lstm", "layers": 2, "attention": "dot", "context": "output fed back"},
     "Luong 2015 general": ONE_WAY | {"cell": "lstm", "layers": 2, "attention": "general", "context": "output"},
     "Luong 2015 concat": ONE_WAY | {"cell": "lstm", "attention": "concat", "context": "output fed back"},
 }
 
 
-def document(name, input_size=10_000, output_size=10_000, **changes):
+def document(name, input_size=None, output_size=None, **changes):
     """The configuration of a model above; `changes` replace its fields (sizes, dropout, max_length …).
 
-    Training as document 004 does it: teacher forcing 0.5, the gradient's norm clipped at 1, Adam, padding ignored.
+    input_size, output_size: where not given, document 000's own for "000", document 004's 10,000 for the others.
     """
-    if name == "000":
-        return replace(SignalConfig(), **changes)
+    sizes = {"input_size": input_size, "output_size": output_size}
+    changes |= {name: size for name, size in sizes.items() if size is not None}
     expect_choice("name", name, ("000", *MODELS))
-    return replace(Seq2SeqConfig(input_size, output_size, **MODELS[name]), **changes)
+    config = SignalConfig() if name == "000" else Seq2SeqConfig(10_000, 10_000, **MODELS[name])
+    return replace(config, **changes)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..backend import array_module
 from ..functional import sigmoid, sigmoid_backward, tanh, tanh_backward
+from ..layer import zeros_like
 from ..nn import Linear
 from .step_decoder import StepDecoder
 
@@ -67,7 +68,7 @@ class GatedDecoder(StepDecoder):
         if dstates is not None:
             *below, (dh, *rest) = dstates
             dmixed = dmixed + dh  # s_t is read by the output and carried on: sum
-            dstates = (*below, (0 * dh, *rest))  # of the cell's own h nothing is carried on but through s_t
+            dstates = (*below, (zeros_like(dh), *rest))  # of the cell's own h nothing is carried on but through s_t
         ds, dg, dn = dmixed * (1 - g), dmixed * (n - s), dmixed * g  # (9.19)'
         dcontext = self.content.backward(tanh_backward(dn, n), content_cache)  # (9.18)'
         dsc = self.gate.backward(sigmoid_backward(dg, g), gate_cache)  # (9.17)'

@@ -45,6 +45,7 @@ class Seq2SeqConfig:
     dropout: float = 0.0
     context: str | None = None
     max_length: int | None = None  # places that attention by position knows
+    reset_after: bool = True  # of GRU: PyTorch's form (4.3), else that of Cho et al. 2014 (4.4)
     layer_norm: bool = False
     tied: bool = False  # the output layer's matrix is the target embedding's
 
@@ -75,6 +76,8 @@ class Seq2Seq(Composite):
         self.config = config
         stack = {"cell": config.cell, "layers": config.layers, "dropout": config.dropout}
         stack |= {"layer_norm": config.layer_norm, "dtype": dtype}
+        if config.cell == "gru":
+            stack["reset_after"] = config.reset_after
         E, H = config.embedding_size, config.hidden_size
         self.encoder = Encoder(config.input_size, E, H, rng, bidirectional=config.bidirectional, **stack)
         if config.bidirectional:

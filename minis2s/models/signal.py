@@ -70,6 +70,8 @@ class SignalSeq2Seq(Composite):
     def backward(self, doutputs, dalphas, cache):
         """doutputs (T,B,V), None -> dsource (S,B,D), None, dy (T,B,V)"""
         expect_floats("doutputs", doutputs, (*cache.features.shape[:2], self.config.output_size), self.dtype)
+        if dalphas is not None:
+            raise ValueError("dalphas must be None: this model has no attention")
         doutputs, dy, dstates = doutputs.copy(), zeros_like(doutputs), None
         for start, stop, run in reversed(cache.runs):
             dss = self.output.backward(doutputs[start:stop], LinearCache(cache.features[start:stop]))  # (7.8)'

@@ -49,7 +49,7 @@ class Tagger(Composite):
     def forward(self, source, lengths=None):
         expect_ids("source", source, self.config.input_size, ("T", "B"))
         x, embedding_cache = self.embedding.forward(source)
-        x = x + places(x)  # (11.4)
+        x = x + positional_encoding(x)  # (11.4)
         (y, alphas), attention_cache = self.attention.forward(x, lengths)
         logits, output_cache = self.output.forward(x + y)  # (11.5)
         return (logits, alphas), TaggerCache(embedding_cache, attention_cache, output_cache)
@@ -64,7 +64,7 @@ class Tagger(Composite):
         self.embedding.backward(dx, cache.embedding)  # (11.4)'
 
 
-def places(x):
+def positional_encoding(x):
     """p_t,2i = sin(t / 10000^(2i/D)), p_t,2i+1 = cos of the same.  x (T,B,D) -> p (T,1,D)"""
     xp = array_module(x)
     T, _, D = x.shape

@@ -96,7 +96,8 @@ class Attention(Layer):
         h_i also stands in (9.3) itself: that part, the same for one step or many, is `values_backward`.
         """
         memory, alphas, score_cache = cache
-        dweights = batch_first(batch_first(dcontexts) @ memory.hs.transpose(1, 2, 0))  # (9.3)'
+        hs = memory.hs.transpose(1, 2, 0)  # (S,B,H) -> (B,H,S)
+        dweights = batch_first(batch_first(dcontexts) @ hs)  # (9.3)'
         if dalphas is not None:
             dweights = dweights + dalphas
         dscores = softmax_backward(dweights, alphas)  # (9.2)'

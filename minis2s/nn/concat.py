@@ -23,7 +23,7 @@ class ConcatAttention(AdditiveAttention):
     def __init__(self, query_size, source_size, attention_size, rng, dtype="float32"):
         expect_positive(query_size=query_size, source_size=source_size, attention_size=attention_size)
         n = query_size + source_size
-        Attention.__init__(
+        Attention.__init__(  # past AdditiveAttention's, whose parameters differ
             self,
             query_size,
             source_size,

@@ -65,7 +65,7 @@ class GeneralAttention(DotAttention):
     def __init__(self, query_size, source_size, rng, dtype="float32"):
         expect_positive(query_size=query_size, source_size=source_size)
         W = uniform(rng, (source_size, query_size), source_size**-0.5, dtype)
-        Attention.__init__(self, query_size, source_size, W=W)
+        Attention.__init__(self, query_size, source_size, W=W)  # past DotAttention's, which needs equal sizes
 
     def project_keys(self, hs):
         keys = rows(hs) @ self.params["W"]  # (9.7)

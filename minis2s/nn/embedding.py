@@ -17,7 +17,8 @@ class Embedding(Layer):
     """Rows of a table, looked up by id.
 
     ids (...) -> x (...,D)
-    W (V,D), drawn from N(0, 0.1^2). padding_idx (None: no such id) gives the vector 0, and its row no gradient.
+    W (V,D), drawn from N(0, 0.1^2). padding_idx (None: no such id) gives the vector 0, and so its row gets no gradient
+    from here (an output layer tied to W may well give it one).
     Raises ValueError for ids outside 0..V-1.
     """
 

@@ -42,7 +42,7 @@ def gru_gates_backward(dr, dz, r, z):
 
 
 def gru_mix(n, z, h_prev):
-    """The new state, between new content and old.  n (B,H), z (B,H), h_prev (B,H) -> h (B,H)"""
+    """The new state: (1 - z) n + z h_prev, with one product less.  n (B,H), z (B,H), h_prev (B,H) -> h (B,H)"""
     return n + z * (h_prev - n)  # (4.5)
 
 
@@ -92,6 +92,7 @@ class GRU(Recurrent):
         xp = array_module(dh)
         dn, dz, dh_prev = gru_mix_backward(dh, n, z, h_prev)
         da_n = self.normalise_backward(tanh_backward(dn, n), normalised_n, self.n)
+        # drm is the gradient of r m. Where m = ha_n + bh, [da_rz ; drm r] is that of ha, and one product serves all.
         drm = da_n if self.reset_after else da_n @ Wh[:, self.n].T  # (4.3)' (4.4)'
         da_rz = gru_gates_backward(drm * m, dz, r, z)
         da_rz = self.normalise_backward(da_rz, normalised_rz, self.rz)

@@ -61,7 +61,7 @@ class LSTM(Recurrent):
     Wx (D,4H), Wh (H,4H), b (4H,), gates in the order i, f, g, o; with layer_norm also gain (4H,).
     States are tuples (h, c).
     forget_bias: where b starts for the forget gate; at 1 the cell remembers before it has learned to
-    (Jozefowicz et al. 2015, §3.3).
+    (Gers et al. 2000; Jozefowicz et al. 2015).
     """
 
     gates = 4

@@ -34,7 +34,7 @@ class Recurrent(Layer):
     state at each row's own end. reverse=True reads from the last token to the first.
     Wx (D,GH), Wh (H,GH), b (GH,) with G gates, drawn from U(-1/sqrt(H), 1/sqrt(H)), b = 0.
     layer_norm=True normalises a_t before its bias is added, a = LN(x Wx + h Wh; gain) + b, with gain (GH,) = 1
-    (Ba et al. 2016, §3.1, eq. (4)).
+    (Ba et al. 2016, §3.1, eq. (4)): all gates of an LSTM together; of a GRU r and z together, n by itself.
     """
 
     gates: int  # G
@@ -120,7 +120,8 @@ class Recurrent(Layer):
         state = self.zero_state(x) if state0 is None else self.check_state("state0", state0, B)
         active, shortest = padding(lengths, T, B, x)
         xas = self.project(x)
-        # One array holds h_0 .. h_T: its first T rows are the h_{t-1} of every step, its last T the h_t.
+        # One array holds h_0 h_1 … h_T: its first T rows are the h_{t-1} of every step, its last T the h_t; in reverse
+        # h_0 stands at the end, so it is the other way round.
         h_all = xp.empty((T + 1, B, H), dtype=x.dtype)
         h_prevs, hs = (h_all[1:], h_all[:-1]) if self.reverse else (h_all[:-1], h_all[1:])
         caches = [None] * T

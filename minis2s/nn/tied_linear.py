@@ -11,7 +11,7 @@ class TiedLinear(Layer):
     x (...,D) -> y (...,V)
     y = x E^T + b                                                      (7.4)
     E (V,D) of the embedding, whose gradients it adds to; b (V,). Raises ValueError if input_size is not D.
-    Source: Press & Wolf 2017, §2.
+    Source: Press & Wolf 2017, §3.
     """
 
     def __init__(self, embedding, input_size, dtype="float32"):
