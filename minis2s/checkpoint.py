@@ -1,6 +1,7 @@
 """Arrays and a description in one file, written whole or not at all, read without trusting it."""
 
 import json
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from .atomic import write_atomically
 
 DESCRIPTION = "description.json"
+MISSING = object()
 
 
 def save(path, arrays, description):
@@ -40,22 +42,29 @@ def load(path):
 def expect_same(path, found, wanted):
     """ValueError that names every field in which the descriptions differ: found in the file, wanted now."""
     found, wanted = _fields(found), _fields(wanted)
-    differing = [
-        f"{name} is {_brief(found.get(name, 'missing'))} in the file, {_brief(wanted.get(name, 'missing'))} here"
-        for name in dict.fromkeys([*wanted, *found])
-        if found.get(name, "missing") != wanted.get(name, "missing")
-    ]
+    both = {name: (found.get(name, MISSING), wanted.get(name, MISSING)) for name in wanted | found}
+    differing = [_difference(name, *values) for name, values in both.items() if values[0] != values[1]]
     if differing:
         raise ValueError(f"{path} was made with another configuration: {'; '.join(differing)}")
 
 
-def _fields(description):
-    """A description without its nesting: {"config": {"cell": "gru"}} -> {"cell": "gru"}"""
+def _fields(description, path=""):
+    """A description without its nesting: {"config": {"cell": "gru"}} -> {"config.cell": "gru"}"""
     flat = {}
     for name, value in description.items():
-        flat |= _fields(value) if isinstance(value, dict) else {name: value}
+        flat |= _fields(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
     return flat
 
 
+def _difference(name, found, wanted):
+    """One sentence; of two lists, the first entry that differs."""
+    if isinstance(found, list) and isinstance(wanted, list):
+        entries = enumerate(zip_longest(found, wanted, fillvalue=MISSING))
+        return next(_difference(f"{name}[{index}]", *pair) for index, pair in entries if pair[0] != pair[1])
+    return f"{name} is {_brief(found)} in the file, {_brief(wanted)} here"
+
+
 def _brief(value):
+    if value is MISSING:
+        return "missing"
     return f"{len(value)} entries" if isinstance(value, list) else repr(value)

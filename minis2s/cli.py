@@ -10,7 +10,7 @@ def build_parser():
     parser = argparse.ArgumentParser(prog="minis2s", description="Encoder-decoder models by hand, in NumPy.")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    command = commands.add_parser("demo", help="learn to translate English dates to Chinese, in about a minute")
+    command = commands.add_parser("demo", help="learn to translate English dates to Chinese, in a minute or two")
     command.add_argument("--seed", type=int, default=0)
     command.set_defaults(run=run_demo)
 

@@ -1,5 +1,8 @@
 """Bad input gets one clear sentence that names the argument and both shapes or values, before anything changes."""
 
+from math import inf
+from numbers import Integral, Real
+
 from .backend import array_module
 
 
@@ -34,6 +37,16 @@ def expect_floats(name, array, shape, dtype=None):
         expect_dtype(name, array, dtype)
     elif array.dtype.kind != "f":
         raise ValueError(f"{name} has dtype {array.dtype}, expected floating point")
+
+
+def expect_arrays(name, arrays, wanted, owner):
+    """ValueError unless the dict `arrays` has the names, shapes and dtypes of those `wanted`, which the owner has."""
+    if missing := sorted(wanted.keys() - arrays.keys()):
+        raise ValueError(f"{name} lack {', '.join(missing)}")
+    if unknown := sorted(arrays.keys() - wanted.keys()):
+        raise ValueError(f"{name} hold {', '.join(unknown)}, which this {owner} does not have")
+    for key, array in wanted.items():
+        expect_floats(f"{name}[{key!r}]", arrays[key], array.shape, array.dtype)
 
 
 def expect_scalar(name, value, dtype):
@@ -77,20 +90,37 @@ def expect_tuple(name, value, parts):
 
 def expect_fraction(name, value):
     """ValueError unless 0 <= value <= 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+    if not isinstance(value, Real) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+
+
+def expect_from_0(name, value):
+    """ValueError unless 0 <= value < infinity."""
+    if not isinstance(value, Real) or not 0 <= value < inf:
+        raise ValueError(f"{name} must be a number from 0 upwards, got {value!r}")
 
 
 def expect_positive(**sizes):
-    """ValueError unless every named size is a whole number above 0."""
+    """ValueError unless every named size is a whole number above 0, Python's or NumPy's."""
     for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
+        if not is_whole(size) or size < 1:
             raise ValueError(f"{name} must be a whole number above 0, got {size!r}")
+
+
+def expect_count(**counts):
+    """ValueError unless every named count, or seed, is a whole number from 0 upwards, Python's or NumPy's."""
+    for name, count in counts.items():
+        if not is_whole(count) or count < 0:
+            raise ValueError(f"{name} must be a whole number from 0 upwards, got {count!r}")
+
+
+def is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def expect_choice(name, value, known):
     """ValueError that lists the known values unless `value` is one of them."""
-    if value not in known:
+    if value not in list(known):  # compared, not hashed: a list is no choice either
         raise ValueError(f"{name} must be one of {', '.join(map(str, known))}; got {value!r}")
 
 

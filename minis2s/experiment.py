@@ -1,20 +1,31 @@
-"""A run as one TOML file: which task, which model, how to train; and what becomes of it."""
+"""A run as one TOML file: which task, which model, how to train; all of it checked before anything is loaded."""
 
 import tomllib
+from contextlib import contextmanager
 from importlib.resources import files
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from .contracts import expect_choice, expect_fraction, expect_positive
-from .data.tasks import load_task
+from .contracts import expect_choice, expect_count, expect_fraction, expect_positive
+from .data.pairs import Pair
+from .data.tasks import REFERENCES, TASKS, load_task
+from .data.tokenisers import TOKENISERS
+from .models import Seq2SeqConfig
 from .optim import Adam, cosine, halving, warmup
-from .training import Trainer, evaluate
+from .scoring import expect_evaluation, expect_references
+from .training import Trainer, expect_limits
 from .translator import Translator
 
 SECTIONS = ("task", "model", "training")
-OF_TRANSLATOR = ("source_tokens", "target_tokens", "min_count", "max_size")
-OF_TRAINER = ("batch_size", "clip")
+REQUIRED = {"task": ("name", "source_tokens", "target_tokens"), "training": ("lr", "epochs")}
 SCHEDULES = {"warmup": warmup, "halving": halving, "cosine": cosine}
+
+# The keys of the tables, each with the type of its value; Seq2SeqConfig, the task, the limits of Trainer.fit and
+# scoring know more.
+OF_VOCABULARY = {"source_tokens": str, "target_tokens": str, "min_count": int, "max_size": int}
+OF_TRAINER = {"lr": float, "batch_size": int, "clip": float, "teacher_forcing": float | list, "schedule": list}
+KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", list: "a list"}
 
 
 class Experiment(NamedTuple):
@@ -44,15 +55,6 @@ class Prepared(NamedTuple):
     fit: dict
 
 
-class Outcome(NamedTuple):
-    """What a run leaves: the best model, its splits, the log of epochs, and what it does on the test split."""
-
-    translator: Translator
-    splits: tuple
-    log: list
-    test: tuple
-
-
 def names():
     """The experiments that come with the package."""
     return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
@@ -71,37 +73,121 @@ def read(name):
     if sorted(tables) != sorted(SECTIONS):
         got = ", ".join(tables) or "none"
         raise ValueError(f"{path} must have the tables {', '.join(SECTIONS)} (and may have evaluation), got {got}")
+    for section, table in (tables | {"evaluation": evaluation}).items():
+        if not isinstance(table, dict):
+            raise ValueError(f"{path}: [{section}] must be a table, got {table!r}")
     return Experiment(path.name.removesuffix(".toml"), *(tables[section] for section in SECTIONS), evaluation)
 
 
+def check(experiment, seed=0):
+    """ValueError that names table and key for what the file says wrongly; no data is read, nothing written."""
+    _, task, model, training, evaluation = experiment
+    expect_count(seed=seed)
+    for table, keys in REQUIRED.items():
+        for key in keys:
+            if key not in getattr(experiment, table):
+                raise ValueError(f"[{table}] does not say {key}")
+    with about("task"):
+        for key, choices in (("name", TASKS), ("source_tokens", TOKENISERS), ("target_tokens", TOKENISERS)):
+            expect_choice(key, task[key], choices)
+    options = without(("seed", "directory"), keys_of(TASKS[task["name"]]))
+    expect_keys("task", task, {"name": str} | OF_VOCABULARY | options)
+    expect_keys("model", model, without(("input_size", "output_size"), keys_of(Seq2SeqConfig)))
+    expect_keys("training", training, OF_TRAINER | keys_of(expect_limits))
+    expect_keys("evaluation", evaluation, keys_of(expect_evaluation) | {"metrics": list})
+    tiny = [Pair("a", "a")]
+    with about("task"):
+        expect_positive(**those(("train", "valid", "test"), task))  # each of them is looked at
+        Translator.untrained(tiny, **those(OF_VOCABULARY, task))
+    with about("model"):
+        translator = Translator.untrained(tiny, **those(OF_VOCABULARY, task), **model)
+    with about("training"):
+        make_trainer(translator.model, training, seed)
+        expect_limits(**without(OF_TRAINER, training))
+    with about("evaluation"):
+        expect_evaluation(**evaluation)
+        expect_references(evaluation.get("metrics", ()), task["name"] in REFERENCES)
+
+
 def prepare(experiment, seed=0, data=None, minutes=None):
-    """Load the task, make vocabularies, model and trainer -> Prepared; ValueError for what the file says wrongly"""
-    training = dict(experiment.training)
-    for name, table in (("source_tokens", experiment.task), ("target_tokens", experiment.task), ("lr", training)):
-        if name not in table:
-            raise ValueError(f"experiment {experiment.name} does not say {name}")
-    splits = load_task(seed=seed, directory=data, **task_options(experiment))
-    tokens = {name: value for name, value in experiment.task.items() if name in OF_TRANSLATOR}
-    translator = Translator.untrained(splits.train, **tokens, seed=seed, **experiment.model)
-    options = {name: training.pop(name) for name in OF_TRAINER if name in training}
-    if "schedule" in training:
-        kind, *arguments = training.pop("schedule")
-        expect_choice("schedule", kind, SCHEDULES)
-        options["schedule"] = SCHEDULES[kind](*arguments)
-    if "teacher_forcing" in training:
-        forcing = training.pop("teacher_forcing")
-        options["teacher_forcing"] = falling(*forcing) if isinstance(forcing, list) else forcing
-    trainer = Trainer(translator.model, Adam(training.pop("lr")), seed=seed, **options)
+    """Check, load the task, make vocabularies, model and trainer -> Prepared
+
+    Raises ValueError as `check` does, before anything is loaded, and what the task raises.
+    """
     if minutes is not None:
-        training["minutes"] = minutes
-    return Prepared(
-        translator, splits, trainer, translator.encode(splits.train), translator.encode(splits.valid), training
-    )
+        experiment = experiment._replace(training=experiment.training | {"minutes": minutes})
+    check(experiment, seed)
+    splits = load_task(seed=seed, directory=data, **task_options(experiment))
+    vocabulary = those(OF_VOCABULARY, experiment.task)
+    translator = Translator.untrained(splits.train, **vocabulary, seed=seed, **experiment.model)
+    trainer = make_trainer(translator.model, experiment.training, seed)
+    train, valid = translator.encode(splits.train), translator.encode(splits.valid)
+    return Prepared(translator, splits, trainer, train, valid, without(OF_TRAINER, experiment.training))
+
+
+def make_trainer(model, training, seed):
+    """The Trainer that the table `training` asks for."""
+    options = without(("lr",), those(OF_TRAINER, training))
+    if "schedule" in options:
+        kind, *numbers = options["schedule"] or [None]
+        expect_choice("schedule", kind, SCHEDULES)
+        options["schedule"] = called("schedule", SCHEDULES[kind], numbers)
+    if isinstance(options.get("teacher_forcing"), list):
+        options["teacher_forcing"] = called("teacher_forcing", falling, options["teacher_forcing"])
+    return Trainer(model, Adam(training["lr"]), seed=seed, **options)
+
+
+def called(key, function, numbers):
+    """function(*numbers); ValueError that names the key where they are too few, too many or none of them possible."""
+    try:
+        signature(function).bind(*numbers)
+        if not all(type(number) in (int, float) for number in numbers):
+            raise TypeError("it takes numbers")
+        return function(*numbers)
+    except (TypeError, ValueError) as error:
+        form = f"{function.__name__}{signature(function)}"
+        raise ValueError(f"{key} does not fit {form}: {error}; got {numbers}") from error
+
+
+def expect_keys(table_name, table, known):
+    """ValueError that names table and key unless all keys are known, with values of the types that `known` gives."""
+    for key, value in table.items():
+        if key not in known:
+            raise ValueError(f"[{table_name}] has the unknown key {key}; it may have {', '.join(known)}")
+        kinds = [kind for kind in get_args(known[key]) or (known[key],) if kind in KINDS]
+        if type(value) not in kinds and not (type(value) is int and float in kinds):
+            wanted = " or ".join(KINDS[kind] for kind in kinds)
+            raise ValueError(f"[{table_name}] {key} must be {wanted}, got {value!r}")
+
+
+def keys_of(function):
+    """What a function or a dataclass takes, each with its type: as annotated, or that of its default -> dict"""
+    return {
+        name: type(parameter.default) if parameter.annotation is Parameter.empty else parameter.annotation
+        for name, parameter in signature(function).parameters.items()
+    }
+
+
+@contextmanager
+def about(table):
+    """A ValueError raised within says which table it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"[{table}] {error}") from error
+
+
+def those(keys, table):
+    return {key: value for key, value in table.items() if key in keys}
+
+
+def without(keys, table):
+    return {key: value for key, value in table.items() if key not in keys}
 
 
 def task_options(experiment):
     """What of the task's table is for load_task."""
-    return {name: value for name, value in experiment.task.items() if name not in OF_TRANSLATOR}
+    return without(OF_VOCABULARY, experiment.task)
 
 
 def describe(experiment, prepared):
@@ -111,15 +197,6 @@ def describe(experiment, prepared):
     return (
         f"{experiment.name}: {train} pairs to learn from, {valid} to choose by, {test} to report; {size:,} parameters"
     )
-
-
-def run(experiment, seed=0, data=None, minutes=None, report=print):
-    """Train, and look at the best model on the test split; nothing is written -> Outcome"""
-    prepared = prepare(experiment, seed, data, minutes)
-    report(describe(experiment, prepared))
-    log = prepared.trainer.fit(prepared.train, prepared.valid, report=report, **prepared.fit)
-    translator, splits = prepared.translator, prepared.splits
-    return Outcome(translator, splits, log, evaluate(translator.model, translator.encode(splits.test)))
 
 
 def falling(start, end, steps):

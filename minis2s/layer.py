@@ -11,7 +11,7 @@ parameters carry their path: "encoder.rnn.Wx".
 import numpy as np
 
 from .backend import array_module, device_of, from_numpy, to_device
-from .contracts import expect_choice, expect_floats
+from .contracts import expect_arrays, expect_choice
 
 DTYPES = ("float32", "float64")
 
@@ -51,12 +51,7 @@ class Layer:
         Raises ValueError, before anything is changed, if a name is missing or unknown or a shape differs.
         """
         own = self.params
-        if missing := sorted(own.keys() - params.keys()):
-            raise ValueError(f"params lack {', '.join(missing)}")
-        if unknown := sorted(params.keys() - own.keys()):
-            raise ValueError(f"params hold {', '.join(unknown)}, which this model does not have")
-        for name, array in own.items():
-            expect_floats(f"params[{name!r}]", params[name], array.shape, array.dtype)
+        expect_arrays("params", params, own, "model")
         for name, array in own.items():
             array[...] = from_numpy(params[name], like=array)
 

@@ -11,29 +11,33 @@
 Every file is written whole or not at all.
 """
 
+import datetime
 import json
 import platform
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__, checkpoint
-from .atomic import write_atomically
+from .atomic import unfinished, write_atomically
+from .contracts import expect_count
 from .data.tasks import load_references, load_task
 from .experiment import Experiment, describe, prepare, task_options
 from .scoring import score
 from .translator import Translator
 
 SAVE_EVERY = 60.0  # seconds
+FILES = ("results.json", "samples.txt", "learning_curve.png", "attention.png", "model.npz", "log.jsonl")
+FILES += ("checkpoint.npz", "checkpoint.previous.npz", "checkpoint.next.npz", "experiment.json")
 
 
 class Run:
     """The folder of one run of an experiment with a seed."""
 
     def __init__(self, folder, experiment, seed):
-        self.folder, self.experiment, self.seed = Path(folder), experiment, seed
+        expect_count(seed=seed)
+        self.folder, self.experiment, self.seed = Path(folder), experiment, int(seed)
 
     @classmethod
     def at(cls, folder):
@@ -50,20 +54,30 @@ class Run:
     def path(self, name):
         return self.folder / name
 
+    def asked(self):
+        return {"experiment": self.experiment._asdict(), "seed": self.seed}
+
+    def exists(self):
+        """Whether the folder holds this run; ValueError that names what differs if it holds one of something else."""
+        path = self.path("experiment.json")
+        if path.is_file():
+            checkpoint.expect_same(path, Run.at(self.folder).asked(), self.asked())
+        return path.is_file()
+
     def begin(self):
-        """Make the folder; ValueError that names what differs if it holds a run of something else."""
-        asked = {"experiment": self.experiment._asdict(), "seed": self.seed}
-        if self.path("experiment.json").is_file():
-            kept = Run.at(self.folder)
-            checkpoint.expect_same(
-                self.path("experiment.json"), {"experiment": kept.experiment._asdict(), "seed": kept.seed}, asked
-            )
-            for unfinished in self.folder.glob(".*"):  # what a killed run had not finished writing
-                unfinished.unlink()
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        made = {"date": date.today().isoformat(), "minis2s": __version__, "numpy": np.__version__}
-        self.write_json("experiment.json", asked | made | {"python": platform.python_version()})
+        """Make the folder; in one that is there already, remove what a killed process had not finished writing."""
+        for name in FILES:
+            for left in unfinished(self.path(name)):
+                left.unlink(missing_ok=True)
+        if not self.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            made = {"date": datetime.date.today().isoformat(), "minis2s": __version__, "numpy": np.__version__}
+            self.write_json("experiment.json", self.asked() | made | {"python": platform.python_version()})
+
+    def clear(self):
+        """Remove the files that a run makes, those that say what it is last."""
+        for name in FILES:
+            self.path(name).unlink(missing_ok=True)
 
     def resume(self, trainer):
         """Put `trainer` where the last checkpoint stands, if there is one -> whether there was.
@@ -113,19 +127,21 @@ class Run:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=SAVE_EVERY, report=print):
-    """Run an experiment in its folder, from where it stands if it was stopped -> Run
+def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=SAVE_EVERY, report=print, fresh=False):
+    """Run an experiment in its folder, from where it stands if it was stopped, or anew if it is to be fresh -> Run
 
     A run that is stopped at any moment, and started again with the same words, ends with the same bits as one that
     never was (but for a limit in minutes, which counts the time of this machine).
     """
     name = experiment.name if seed == 0 else f"{experiment.name}-{seed}"
     run = Run(Path("runs") / name if folder is None else folder, experiment, seed)
-    run.begin()
-    if run.results() is not None:
+    if not fresh and run.exists() and run.results() is not None:
         report(f"{run.folder} holds a finished run; remove it, or name another folder, to run it again")
         return run
     prepared = prepare(experiment, seed, data, minutes)
+    if fresh:
+        run.clear()
+    run.begin()
     trainer, translator = prepared.trainer, prepared.translator
     report(describe(experiment, prepared))
     if run.resume(trainer):
@@ -194,9 +210,10 @@ def table(folders):
         results = run.results()
         if results is not None:
             scores = ", ".join(f"{name} {value:.4g}" for name, value in results["scores"].items())
+            date = json.loads(run.path("experiment.json").read_text(encoding="utf-8"))["date"]
             rows.append(
                 f"| {run.experiment.name} | {run.seed} | {scores} | {results['parameters']:,} | {results['epochs']} "
-                f"| {results['seconds']} s | {json.loads(run.path('experiment.json').read_text())['date']} |"
+                f"| {results['seconds']} s | {date} |"
             )
     columns = ("experiment", "seed", "test scores", "parameters", "epochs", "training time", "date")
     head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]

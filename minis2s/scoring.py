@@ -1,6 +1,6 @@
 """What a translator's sentences are worth: each metric by name, over text pairs that it has not seen."""
 
-from .contracts import expect_choice
+from .contracts import expect_choice, expect_from_0, expect_positive
 from .metrics import bleu, chrf, pronunciation_error, sequence_accuracy, token_accuracy
 from .training import evaluate
 
@@ -30,10 +30,8 @@ def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0
     "wer" need `references`: source text -> its right answers as lists of tokens.
     Raises ValueError for a metric that is not known or lacks its references, before anything is translated.
     """
-    for name in metrics:
-        expect_choice("metric", name, [*METRICS, *AGAINST_SEVERAL])
-        if name in AGAINST_SEVERAL and references is None:
-            raise ValueError(f"metric {name!r} needs references, which this task does not have")
+    expect_evaluation(metrics, width, length_penalty)
+    expect_references(metrics, references is not None)
     found = translator.translate([pair.source for pair in pairs], width=width, length_penalty=length_penalty)
     scores = {"loss": evaluate(translator.model, translator.encode(pairs)).loss}
     for name in metrics:
@@ -42,6 +40,21 @@ def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0
         else:
             scores[name] = AGAINST_SEVERAL[name](written(found), [references[pair.source] for pair in pairs])
     return scores
+
+
+def expect_evaluation(metrics=("exact_match",), width=1, length_penalty=0.0):
+    """ValueError for what `score` cannot do."""
+    for name in metrics:
+        expect_choice("metrics", name, [*METRICS, *AGAINST_SEVERAL])
+    expect_positive(width=width)
+    expect_from_0("length_penalty", length_penalty)
+
+
+def expect_references(metrics, there):
+    """ValueError for a metric that needs several references a source, unless there are such."""
+    for name in metrics:
+        if name in AGAINST_SEVERAL and not there:
+            raise ValueError(f"metrics hold {name!r}, which needs references that this task does not have")
 
 
 def written(found):

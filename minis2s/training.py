@@ -2,15 +2,16 @@
 
 import math
 import time
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from .backend import to_device
-from .contracts import expect_choice, expect_fraction, expect_positive
+from .backend import from_numpy, to_device
+from .contracts import expect_arrays, expect_choice, expect_count, expect_fraction, expect_positive
 from .data.batches import batches_by_length
-from .data.vocabulary import PAD
+from .data.vocabulary import PAD, UNK
 from .decoding import greedy
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
@@ -61,6 +62,7 @@ class Trainer:
 
     def __init__(self, model, optimiser=None, clip=1.0, teacher_forcing=1.0, schedule=None, batch_size=64, seed=0):
         expect_positive(batch_size=batch_size)
+        expect_count(seed=seed)
         if not callable(teacher_forcing):
             expect_fraction("teacher_forcing", teacher_forcing)
         if not clip > 0:
@@ -69,7 +71,7 @@ class Trainer:
         self.optimiser = Adam() if optimiser is None else optimiser
         self.loss = SoftmaxCrossEntropy(ignore_index=PAD)
         self.clip, self.teacher_forcing, self.schedule = clip, teacher_forcing, schedule
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed = int(batch_size), int(seed)  # JSON knows no integers of NumPy's
         self.lr = self.optimiser.lr
         self.at = Standing()
         self.best_params = {}
@@ -142,10 +144,11 @@ class Trainer:
         """Train, evaluate after every epoch, and leave the model with the best parameters seen -> the log.
 
         Best is by choose_by, "exact_match" (then the lowest loss) or "loss". Ends after `epochs`, after `minutes`,
-        after `patience` epochs without a better one, or at `good_enough` exact matches (0 to 1). Called again, or
-        on a restored trainer, it goes on from where that stands.
+        after `patience` epochs without a better one, or at `good_enough` exact matches (0 to 1). On a trainer
+        restored from before the end it goes on from there. After the end there is no going on: the parameters are
+        the best ones, the optimiser's moments those of the last step.
         """
-        expect_choice("choose_by", choose_by, ("exact_match", "loss"))
+        expect_limits(epochs, minutes, patience, good_enough, choose_by)
         if not valid:
             raise ValueError("valid is empty; it must hold at least one example")
         at, start = self.at, time.monotonic() - self.at.seconds
@@ -185,10 +188,10 @@ class Trainer:
 
     def state(self):
         """All that a run needs to go on -> arrays by name (on the CPU), a description that JSON can hold"""
-        arrays = {f"params/{name}": array for name, array in self.model.params.items()}
-        arrays |= {f"best/{name}": array for name, array in self.best_params.items()}
+        arrays = {f"params/{name}": array.copy() for name, array in self.model.params.items()}
+        arrays |= {f"best/{name}": array.copy() for name, array in self.best_params.items()}
         for name, slots in self.optimiser.state.items():
-            arrays |= {f"optimiser/{name}/{slot}": array for slot, array in slots.items()}
+            arrays |= {f"optimiser/{name}/{slot}": array.copy() for slot, array in slots.items()}
         return to_device(arrays, "cpu"), {"steps": self.steps, "seed": self.seed, "standing": asdict(self.at)}
 
     def restore(self, arrays, description):
@@ -196,16 +199,58 @@ class Trainer:
         parts = {"params": {}, "best": {}, "optimiser": {}}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
+            expect_choice("the first part of a state's names", part, parts)
             parts[part][rest] = array
+        self.expect_own(parts, description)
+        self.model.load(parts["params"])
+        own = self.model.params
+        self.best_params = {name: from_numpy(array.copy(), own[name]) for name, array in parts["best"].items()}
+        self.optimiser.state = {}
+        for name, array in parts["optimiser"].items():
+            param, _, slot = name.rpartition("/")
+            self.optimiser.state.setdefault(param, {})[slot] = from_numpy(array.copy(), own[param])
+        self.optimiser.steps, self.at = description["steps"], Standing(**deepcopy(description["standing"]))
+
+    def expect_own(self, parts, description):
+        """ValueError unless the parts of a state, and its description, are of this trainer's run."""
+        for key in ("steps", "seed", "standing"):
+            if key not in description:
+                raise ValueError(f"the state does not say {key}")
+        expect_count(steps=description["steps"])
         if description["seed"] != self.seed:
             raise ValueError(f"the state has seed {description['seed']}, this run {self.seed}")
-        self.model.load(parts["params"])
-        self.best_params = to_device(parts["best"], self.model.device)
-        self.optimiser.state = {}
-        for name, array in to_device(parts["optimiser"], self.model.device).items():
-            param, _, slot = name.rpartition("/")
-            self.optimiser.state.setdefault(param, {})[slot] = array
-        self.optimiser.steps, self.at = description["steps"], Standing(**description["standing"])
+        known, found = list(asdict(self.at)), list(description["standing"])
+        if sorted(found) != sorted(known):
+            raise ValueError(f"the state's standing must hold {', '.join(known)}; got {', '.join(found) or 'nothing'}")
+        params = self.model.params
+        expect_arrays("params", parts["params"], params, "model")
+        if parts["best"]:
+            expect_arrays("best", parts["best"], params, "model")
+        slots = {name.rpartition("/")[2]: None for name in parts["optimiser"]}
+        wanted = self.optimiser.slots if description["steps"] else ()
+        if slots.keys() != set(wanted):
+            kept, here = (", ".join(each) or "nothing" for each in (slots, wanted))
+            raise ValueError(f"the state's optimiser keeps {kept} of each parameter, this one {here}")
+        moments = {f"{name}/{slot}": param for name, param in params.items() for slot in wanted}
+        expect_arrays("optimiser", parts["optimiser"], moments, "optimiser")
+
+
+def expect_limits(
+    epochs: int,
+    minutes: float | None = None,
+    patience: int | None = None,
+    good_enough: float | None = None,
+    choose_by: str = "exact_match",
+):
+    """ValueError for what Trainer.fit cannot go by."""
+    expect_positive(epochs=epochs)
+    if minutes is not None and not minutes > 0:
+        raise ValueError(f"minutes must be above 0, got {minutes}")
+    if patience is not None:
+        expect_positive(patience=patience)
+    if good_enough is not None:
+        expect_fraction("good_enough", good_enough)
+    expect_choice("choose_by", choose_by, ("exact_match", "loss"))
 
 
 def evaluate(model, examples, batch_size=256):
@@ -218,5 +263,7 @@ def evaluate(model, examples, batch_size=256):
         total += float(loss.forward(logits, moved.targets)[0]) * batch.tokens
         tokens += batch.tokens
         decoded = greedy(model, moved.source, moved.source_lengths, max_length=2 * len(batch.y))
-        right += sum(h.ids == list(examples[i].target) for i, h in zip(positions, decoded, strict=True))
+        for position, hypothesis in zip(positions, decoded, strict=True):
+            target = list(examples[position].target)
+            right += hypothesis.ids == target and UNK not in target  # <unk> for <unk> is no translation
     return Evaluation(total / tokens, right / len(examples))

@@ -10,7 +10,7 @@ from .backend import to_device
 from .data.batches import batches_by_length, encode_pairs
 from .data.pairs import Pair
 from .data.tokenisers import tokeniser
-from .data.vocabulary import Vocabulary
+from .data.vocabulary import SPECIALS, Vocabulary
 from .decoding import beam_search
 from .models import Seq2Seq, Seq2SeqConfig
 
@@ -108,8 +108,8 @@ class Translator:
             "config": asdict(self.model.config),
             "source_tokens": self.source_tokens,
             "target_tokens": self.target_tokens,
-            "source_vocabulary": self.source_vocabulary.tokens[4:],
-            "target_vocabulary": self.target_vocabulary.tokens[4:],
+            "source_vocabulary": self.source_vocabulary.tokens[len(SPECIALS) :],
+            "target_vocabulary": self.target_vocabulary.tokens[len(SPECIALS) :],
         }
 
     def restore(self, path):

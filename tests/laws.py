@@ -88,17 +88,39 @@ def gradients_equal_finite_differences(case):
     assert report.passed, str(report)
 
 
+def held(tree, path="layer"):
+    """All that a layer holds, and the layers in it, by path: {"layer.params.W": …}"""
+    found, branches = {path: tree}, {}
+    if hasattr(tree, "forward"):
+        branches = vars(tree)
+    elif isinstance(tree, dict):
+        branches = tree
+    elif isinstance(tree, (list, tuple)):
+        branches = dict(enumerate(tree))
+    for name, branch in branches.items():
+        found |= held(branch, f"{path}.{name}")
+    return found
+
+
+def assert_holds_the_same(layer, before):
+    one, other = ({(path, id(value)) for path, value in found.items()} for found in (before, held(layer)))
+    assert one == other, f"a call left its trace in {', '.join(sorted({path for path, _ in one ^ other}))}"
+
+
 def calls_leave_no_trace(case):
-    """The caller's arrays, parameters and cache are unchanged; backward twice gives twice the gradient."""
+    """The layer, the caller's arrays and the cache are unchanged; backward twice gives twice the gradient."""
     layer, inputs, options = case.build()
+    holds = held(layer)
     before = copy.deepcopy(arrays([inputs, options, layer.params]))
     out, cache = layer.forward(*inputs, **options)
+    assert_holds_the_same(layer, holds)
     upstream = upstream_of(out)
     kept = copy.deepcopy(arrays([out, cache, upstream]))
     assert all((grad == 0).all() for grad in layer.grads.values()), "forward wrote into grads"
     first = backward(layer, upstream, cache)
     once = copy.deepcopy(layer.grads)
     second = backward(layer, upstream, cache)
+    assert_holds_the_same(layer, holds)
     assert_trees_equal([inputs, options, layer.params], before)
     assert_trees_equal([out, cache, upstream], kept)
     assert_trees_equal(second, first)

@@ -97,6 +97,7 @@ PLANTED = [
     ),
     *errors(
         "lstm", "nn/lstm.py",
+        ("keeps its state on self", "h_prev, c_prev = state", "h_prev, c_prev = self.state = state", TRACE),
         ("i and f swapped in forward alone", "H = c_prev.shape[1]",
          "H = c_prev.shape[1]\n    a = a[:, [*range(H, 2 * H), *range(H), *range(2 * H, 4 * H)]]"),
         ("i and f swapped in backward alone", "[da_i, da_f, da_g, da_o]", "[da_f, da_i, da_g, da_o]"),
@@ -254,6 +255,9 @@ PLANTED = [
     ),
     *errors(
         "additive attention", "nn/additive.py",
+        ("keeps its queries on self", "q = (rows(queries) @ W)",
+         "self.queries = queries\n        q = (rows(queries) @ W)", TRACE),
+        ("keeps its keys on self in backward", "dkeys = da.sum(axis=0)", "dkeys = self.dkeys = da.sum(axis=0)", TRACE),
         ("keys' gradient lost", 'return (rows(dkeys) @ U.T)', 'return 0 * (rows(dkeys) @ U.T)'),
         ("query's gradient lost", 'return (rows(dq) @ W.T)', 'return 0 * (rows(dq) @ W.T)'),
         ("dq is a mean over the source", "dq = da.sum(axis=1)", "dq = da.mean(axis=1)"),
@@ -401,6 +405,7 @@ PLANTED = [
     ),
     *errors(
         "linear", "nn/linear.py",
+        ("keeps its input on self", "y = rows(x) @ W", "self.x = x\n        y = rows(x) @ W", TRACE),
         ("db missing", 'self.grads["b"] += rows(dy).sum(axis=0)', "pass"),
         ("db of the last row only", "rows(dy).sum(axis=0)", "rows(dy)[-1]"),
         ("no bias in forward", 'y += self.params["b"]', "pass"),
@@ -566,7 +571,7 @@ PLANTED = [
     ),
     *errors(
         "seq2seq", "models/gated_decoder.py",
-        ("the cell's own h goes on as well", "(0 * dh, *rest)", "(dh, *rest)"),
+        ("the cell's own h goes on as well", "(zeros_like(dh), *rest)", "(dh, *rest)"),
         ("gradient of the state carried on lost", "dmixed = dmixed + dh", "pass"),
         ("gate swapped in backward alone", "dmixed * (1 - g), dmixed * (n - s), dmixed * g",
          "dmixed * g, dmixed * (n - s), dmixed * (1 - g)"),
@@ -589,7 +594,7 @@ PLANTED = [
         ("the way past the attention lost", "dx = da + self", "dx = self"),
         ("the way through the attention lost",
          "dx = da + self.attention.backward(da, dalphas, cache.attention)", "dx = da"),
-        ("no places", "x = x + places(x)", "pass", EQUATIONS),
+        ("no places", "x = x + positional_encoding(x)", "pass", EQUATIONS),
         ("the same place for all", "xp.arange(T)[:, None] / ", "xp.ones(T)[:, None] / ", EQUATIONS),
     ),
     *errors(

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from minis2s.data import download as download_module
-from minis2s.data import fetch as fetch_module
 from minis2s.data.corpora import CORPORA, Corpus, File
 from minis2s.data.download import download, member
 from minis2s.data.fetch import corpus_file, fetch, list_corpora
@@ -212,7 +211,7 @@ def test_a_file_is_placed_in_one_step(toy, home, monkeypatch):
         assert source.read_bytes() == CONTENT
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(fetch_module.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="the disk is full"):
         fetch("toy", report=str, **QUICK)
     assert files_below(home) == []

@@ -18,12 +18,17 @@ def tags(path):
             yield from ((tag, bool(prime)) for tag, prime in TAG.findall(comment))
 
 
-FILES = [path for folder in ("nn", "models") for path in sorted((PACKAGE / folder).glob("*.py"))]
-FOUND = [(path, *tag) for path in FILES for tag in tags(path)]
+def found_in(*folders):
+    files = [path for folder in folders for path in sorted((PACKAGE / folder).glob("*.py"))]
+    return [(path, *tag) for path in files for tag in tags(path)]
+
+
+FOUND = found_in("nn", "models")
+DECODING = found_in("decoding")  # nothing there has a derivative
 
 
 def test_every_equation_stands_once():
-    counts = Counter(tag for _, tag, derivative in FOUND if not derivative)
+    counts = Counter(tag for _, tag, derivative in FOUND + DECODING if not derivative)
     assert len(counts) > 25
     assert [tag for tag, count in counts.items() if count > 1] == []
 
@@ -39,9 +44,14 @@ def test_every_derivative_has_its_equation():
     assert {tag for _, tag, derivative in FOUND if derivative} <= forward
 
 
-@pytest.mark.parametrize("tag", sorted({tag for _, tag, derivative in FOUND if not derivative}))
+def test_decoding_has_its_equations_once_each_and_no_derivatives():
+    found = [(tag, derivative) for _, tag, derivative in DECODING]
+    assert sorted(found) == [(f"10.{n}", False) for n in range(1, 9)]
+
+
+@pytest.mark.parametrize("tag", sorted({tag for _, tag, derivative in FOUND + DECODING if not derivative}))
 def test_every_equation_is_written_out(tag):
     """The tag also stands beside the equation, in a docstring of the file that is its home."""
-    home = next(path for path, found, derivative in FOUND if found == tag and not derivative)
+    home = next(path for path, found, derivative in FOUND + DECODING if found == tag and not derivative)
     text = home.read_text(encoding="utf-8")
     assert any(f"({tag})" in docstring for docstring in re.findall(r'"""(.*?)"""', text, re.DOTALL)), tag

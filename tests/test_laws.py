@@ -88,55 +88,85 @@ def parts_of(layer):
 
 # The shape line of a docstring is true of a real call.
 
-ARRAY = re.compile(r"(\w+) \(([^()]*)\)")
+ARRAY = re.compile(r"(\w+) \(([^()]*)\)( or None)?|\bNone\b")
+
+
+def documented(text):
+    """The arrays in 'x (T,B,D), alphas (T,B,S) or None, None' -> [(name, axes, may be None)]"""
+    found = ARRAY.findall(text)
+    return [(name, list(filter(None, re.split(", *", axes))), optional or not name) for name, axes, optional in found]
 
 
 def shape_line(docstring):
-    """The arrays of a shape line 'x (T,B,D), … -> hs (T,B,H), …' -> inputs, outputs as [(name, axes)]"""
-    lines = [line for line in docstring.splitlines() if " -> " in line and ARRAY.search(line)]
-    before, after = lines[0].split(" -> ", 1)
-    found = ARRAY.findall(before), ARRAY.findall(after.split(" of ")[0])
-    return [[(name, tuple(filter(None, axes.replace(" ", "").split(",")))) for name, axes in side] for side in found]
+    """The line 'x (T,B,D), … -> hs (T,B,H), …' -> what is documented of the inputs, of the outputs"""
+    line = next(line for line in docstring.splitlines() if " -> " in line and ARRAY.search(line))
+    before, after = line.split(" -> ", 1)
+    return documented(before.split(".  ")[-1]), documented(after)
 
 
-def assert_shapes(documented, arrays, sizes):
-    for (name, axes), array in zip(documented, arrays, strict=False):
+def leaves(tree):
+    """The arrays in nested tuples, and the Nones, in order."""
+    return [leaf for branch in tree for leaf in leaves(branch)] if isinstance(tree, tuple) else [tree]
+
+
+def assert_shapes(said, arrays, sizes):
+    """One array for each that is documented, and none besides; 'arrays (B,H)' at the end stands for all that remain."""
+    if said and said[-1][0] == "arrays":
+        said = said[:-1] + said[-1:] * (len(arrays) - len(said) + 1)
+    assert len(said) == len(arrays), f"{len(said)} arrays are documented, {len(arrays)} are there"
+    for (name, axes, optional), array in zip(said, arrays, strict=True):
+        if array is None:
+            assert optional, f"{name} is None"
+            continue
         shape = array.shape
         if axes and axes[0] in ("…", "..."):
-            axes, shape = axes[1:], shape[len(shape) - len(axes) + 1 :]
+            axes, leading, shape = axes[1:], shape[: len(shape) - len(axes) + 1], shape[len(shape) - len(axes) + 1 :]
+            assert leading == sizes.setdefault("...", leading), f"{name}: … is {leading}"
         assert len(axes) == len(shape), f"{name} is documented as {axes}, but has shape {array.shape}"
         for axis, size in zip(axes, shape, strict=True):
-            expected = eval(re.sub(r"(\d)([A-Z])", r"\1*\2", axis), {}, sizes) if set(axis) & set(sizes) else None
-            assert size == sizes.setdefault(axis, size if expected is None else expected), f"{name}: {axis} is {size}"
+            assert size == size_of(axis, size, sizes), f"{name}: {axis} is {size}"
+
+
+def size_of(axis, found, sizes):
+    """What an axis is documented to be: a letter is bound where it is first met; 2H, heads and 3 must be known."""
+    if re.fullmatch("[A-Z]", axis):
+        return sizes.setdefault(axis, found)
+    return eval(re.sub(r"(\d)([A-Z])", r"\1*\2", axis), {}, sizes)
 
 
 @over(CASES)
 def test_docstring_shapes_are_true(case):
     layer, inputs, options = case.build()
     out, _ = layer.forward(*inputs, **options)
-    documented_inputs, documented_outputs = shape_line(type(layer).__doc__)
-    sizes = {}
-    assert_shapes(documented_inputs, laws.arrays(inputs), sizes)
-    assert_shapes(documented_outputs, laws.arrays(out), sizes)
-    assert documented_inputs and documented_outputs
-    documented_params = {
-        name: axes for line in type(layer).__doc__.splitlines() for name, axes in ARRAY.findall(line.split(" -> ")[0])
-    }
+    docstring = type(layer).__doc__
+    said_of_inputs, said_of_outputs = shape_line(docstring)
+    signature = inspect.signature(layer.forward)
+    omitted = signature.parameters.keys() - signature.bind(*inputs).arguments.keys()
+    sizes = {name: value for name, value in vars(getattr(layer, "config", layer)).items() if isinstance(value, int)}
+    assert said_of_inputs and said_of_outputs
+    assert_shapes([said for said in said_of_inputs if said[0] not in omitted], leaves(inputs), sizes)
+    assert_shapes(said_of_outputs, leaves(out), sizes)
+    said_of_params = {said[0]: said for line in docstring.splitlines() for said in documented(line.split(" -> ")[0])}
     for name, param in layer.params.items():
         if "." not in name:
-            assert name in documented_params, f"{name} is not documented"
-            assert_shapes([(name, tuple(filter(None, documented_params[name].split(","))))], [param], sizes)
+            assert name in said_of_params, f"{name} is not documented"
+            assert_shapes([said_of_params[name]], [param], sizes)
 
 
 @pytest.mark.parametrize("cell", [rnn_cell, lstm_cell, gru_gates, gru_mix], ids=lambda cell: cell.__name__)
 def test_docstring_shapes_of_cells_are_true(cell):
-    B, H = 3, 2
-    documented_inputs, documented_outputs = shape_line(cell.__doc__)
-    sizes = {"B": B, "H": H}
+    sizes = {"B": 3, "H": 2}
+    said_of_inputs, said_of_outputs = shape_line(cell.__doc__)
     rng = np.random.default_rng(0)
-    arguments = [
-        rng.standard_normal([eval(re.sub(r"(\d)([A-Z])", r"\1*\2", axis), {}, sizes) for axis in axes])
-        for _, axes in documented_inputs
-    ]
-    out = cell(*arguments)
-    assert_shapes(documented_outputs, laws.arrays(out), sizes)
+    inputs = [rng.standard_normal([size_of(axis, None, sizes) for axis in axes]) for _, axes, _ in said_of_inputs]
+    out = laws.as_tuple(cell(*inputs))
+    without_cache = [part for part in out if not hasattr(part, "_fields")]
+    assert_shapes(said_of_outputs, without_cache, sizes)
+
+
+def test_a_shape_line_that_is_not_true_fails():
+    x = np.zeros((2, 3))
+    untrue = ("y (A,3B)", "y (A,7A)", "y (A,A)", "y (A,)", "y (A,B), z ()", "", "y (A,heads)", "x (...,A), y (...,A)")
+    for line in untrue:
+        with pytest.raises((AssertionError, NameError)):
+            assert_shapes(documented(line), [x, x[0]] if "..." in line else [x], {})

@@ -1,6 +1,7 @@
 """A run can be stopped at any moment: it goes on, and ends with the same bits."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -11,7 +12,13 @@ import numpy as np
 import pytest
 
 from minis2s import checkpoint, cli, experiment
-from minis2s.runs import Run, evaluate, table, train
+from minis2s.atomic import unfinished
+from minis2s.data.batches import Example
+from minis2s.demo import demo
+from minis2s.models import Seq2Seq, Seq2SeqConfig
+from minis2s.optim import SGD, Adam
+from minis2s.runs import FILES, Run, evaluate, table, train
+from minis2s.training import Trainer
 
 pytest.importorskip("babel", reason="the runs here are of dates, which need the extra `data`")
 
@@ -181,7 +188,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_kept(small, finis
 
 def test_another_experiment_in_the_same_folder_is_refused(small, finished):
     changed = experiment.read(small)._replace(model={"cell": "lstm", "hidden_size": 12, "embedding_size": 8})
-    with pytest.raises(ValueError, match=r"cell is 'gru' in the file, 'lstm' here"):
+    with pytest.raises(ValueError, match=r"experiment\.model\.cell is 'gru' in the file, 'lstm' here"):
         train(changed, finished.folder)
 
 
@@ -211,3 +218,184 @@ def test_checkpoints_are_saved_by_the_clock(finished, tmp_path):
     after_step()
     after_step()
     assert saved == ["trainer"]
+
+
+# What a stopped run leaves
+
+
+def test_unfinished_files_of_dead_processes_are_removed_and_nothing_else(small, tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run = Run(tmp_path, experiment.read(small), 0)
+    run.begin()
+    names = (".hidden", f".notes.{dead.pid}", f".model.npz.{living.pid}", ".model.npz.backup", f".log.jsonl.{dead.pid}")
+    for name in names:
+        run.path(name).write_text("mine", encoding="utf-8")
+    run.path(f".results.json.{dead.pid}").mkdir()
+    assert [path.name for path in unfinished(run.path("log.jsonl"))] == [f".log.jsonl.{dead.pid}"]
+    run.path(f".model.npz.{os.getpid()}").write_text("an earlier process of this number", encoding="utf-8")
+    run.begin()
+    living.communicate(b"\n")
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"experiment.json", *names[:4], f".results.json.{dead.pid}"}
+
+
+def test_a_fresh_run_removes_the_files_of_the_one_before_and_no_others(small, finished, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).write_text("of another run", encoding="utf-8")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    run = train(experiment.read(small), folder, report=lambda line: None, fresh=True)
+    assert_same_end(run, finished)
+    assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert {path.name for path in finished.folder.iterdir()} <= set(FILES)
+
+
+def test_a_fresh_run_that_cannot_be_prepared_removes_nothing(small, tmp_path):
+    (tmp_path / "model.npz").write_text("kept", encoding="utf-8")
+    wrong = experiment.read(small)._replace(training={"lr": 0, "epochs": 1})
+    with pytest.raises(ValueError, match=r"^\[training\] lr"):
+        train(wrong, tmp_path, fresh=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_of_two_lists_the_first_entry_that_differs_is_named():
+    found, wanted = {"a": {"x": [1, 2, 3], "y": []}, "n": None}, {"a": {"x": [1, 5, 4], "y": ["new"]}, "n": [1, 2]}
+    with pytest.raises(ValueError) as refused:
+        checkpoint.expect_same("file", found, wanted)
+    assert str(refused.value).endswith(
+        ": a.x[1] is 2 in the file, 5 here; a.y[0] is missing in the file, 'new' here; "
+        "n is None in the file, 2 entries here"
+    )
+
+
+def test_fields_of_one_name_in_two_tables_are_told_apart():
+    """task.name once hid the experiment's own name."""
+    checkpoint.expect_same("file", {"name": "a", "task": {"name": "b"}}, {"name": "a", "task": {"name": "b"}})
+    with pytest.raises(ValueError, match=r": name is 'a' in the file, 'c' here$"):
+        checkpoint.expect_same("file", {"name": "a", "task": {"name": "b"}}, {"name": "c", "task": {"name": "b"}})
+
+
+# The state of a trainer
+
+EXAMPLES = [Example([4, 5, 6], [6, 5, 4]), Example([5], [5]), Example([6, 4], [4, 6])]
+
+
+def trainer(optimiser=None, hidden_size=5, seed=0):
+    model = Seq2Seq(Seq2SeqConfig(7, 7, 4, hidden_size), np.random.default_rng(3))
+    return Trainer(model, Adam(1e-2) if optimiser is None else optimiser, batch_size=2, seed=seed)
+
+
+def trained(**options):
+    it = trainer(**options)
+    it.fit(EXAMPLES, EXAMPLES, epochs=2, report=lambda line: None)
+    return it
+
+
+def content(state):
+    arrays, description = state
+    return {name: array.tobytes() for name, array in arrays.items()}, json.dumps(description)
+
+
+def test_later_steps_do_not_change_a_state():
+    it = trained()
+    state = it.state()
+    before = content(state)
+    it.fit(EXAMPLES, EXAMPLES, epochs=4, report=lambda line: None)
+    assert content(state) == before != content(it.state())
+
+
+def test_two_trainers_restored_from_one_state_go_the_same_way_and_leave_it_alone():
+    state = trained().state()
+    before, ends = content(state), []
+    for _ in range(2):
+        it = trainer()
+        it.restore(*state)
+        assert content(it.state()) == before
+        it.train_epoch(EXAMPLES)
+        ends.append(content(it.state()))
+    assert ends[0] == ends[1] and content(state) == before
+
+
+def without(arrays, start):
+    return {name: array for name, array in arrays.items() if not name.startswith(start)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a, d: (a | {"worst/b": a["params/decoder.output.b"]}, d), "params, best, optimiser; got 'worst'"),
+        (lambda a, d: (a, {"steps": 4, "seed": 0}), "the state does not say standing"),
+        (lambda a, d: (a, d | {"standing": {"epoch": 1}}), "standing must hold epoch, batch, .*; got epoch$"),
+        (lambda a, d: (a, d | {"steps": -1}), "steps must be a whole number from 0 upwards, got -1"),
+        (lambda a, d: (a, d | {"seed": 1}), "the state has seed 1, this run 0"),
+        (lambda a, d: trained(optimiser=SGD(0.1)).state(), "optimiser keeps m of each parameter, this one m, v"),
+        (lambda a, d: (without(a, "optimiser"), d), "optimiser keeps nothing of each parameter, this one m, v"),
+        (lambda a, d: trained(hidden_size=6).state(), r"params\['encoder\..*'\] has shape"),
+        (lambda a, d: (without(a, "params/decoder.output.b"), d), r"params lack decoder\.output\.b$"),
+        (lambda a, d: (without(a, "best/decoder.output.b"), d), r"best lack decoder\.output\.b$"),
+        (lambda a, d: (without(a, "optimiser/decoder.output.b/v"), d), r"optimiser lack decoder\.output\.b/v$"),
+        (lambda a, d: (a | {"optimiser/decoder.output.b/v": np.ones(7)}, d), "has dtype float64, expected float32"),
+        (lambda a, d: (a | {"optimiser/no/m": np.ones(7)}, d), "hold no/m, which this optimiser does not have"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, message):
+    state = trained().state()
+    it = trainer()
+    it.train_epoch(EXAMPLES)
+    before = content(it.state())
+    with pytest.raises(ValueError, match=message):
+        it.restore(*change(*state))
+    assert content(it.state()) == before
+
+
+def test_seeds_of_numpy_are_seeds(small, tmp_path):
+    (arrays, description), (same, _) = (content(trained(seed=seed).state()) for seed in (np.int64(2), 2))
+    assert arrays == same and json.loads(description)["seed"] == 2
+    run = Run(tmp_path, experiment.read(small), np.int32(2))
+    run.begin()
+    assert Run.at(tmp_path).seed == 2 and run.exists()
+
+
+# From end to end
+
+
+def test_a_run_of_the_reader_s_own_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[task]\nname="dates"\nsource_tokens="characters"\ntarget_tokens="characters"\ntrain=64\nvalid=8\ntest=8\n'
+        "[model]\nembedding_size=4\nhidden_size=6\n[training]\nlr=1e-2\nepochs=1\n",
+        encoding="utf-8",
+    )
+    lines = []
+    results = train(experiment.read(path), tmp_path / "run", report=lines.append).results()
+    assert results["test_pairs"] == 8 and results["epochs"] == 1 and results["scores"]["loss"] > 0
+    assert "64 pairs" in lines[0]
+
+
+@pytest.mark.parametrize("matplotlib", [True, False], ids=["with matplotlib", "without"])
+def test_the_demo_is_a_run_like_any_other(small, finished, tmp_path, monkeypatch, capsys, matplotlib):
+    if matplotlib:
+        pytest.importorskip("matplotlib")
+    else:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(experiment, "read", lambda name, read=experiment.read: read(small))
+    figure = tmp_path / "figures" / "attention.png"
+    for _ in range(2):  # the second time anew, though the first is finished
+        assert demo(folder=tmp_path / "demo", figure=figure) == finished.results()["scores"]
+    out = capsys.readouterr().out
+    assert out.count("exact match on 30 held-out dates") == 2 and out.count("right") + out.count("WRONG") == 24
+    assert out.count('figures need matplotlib: pip install "minis2s[plot]"') == (0 if matplotlib else 2)
+    assert figure.is_file() == matplotlib
+    assert_same_end(Run.at(tmp_path / "demo"), finished)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_dates_reach_99_per_cent(seed, tmp_path):
+    """The main job, from three seeds, on 1,500 held-out dates."""
+    results = train(experiment.read("dates"), tmp_path / "run", seed).results()
+    assert results["test_pairs"] >= 1000
+    assert results["scores"]["exact_match"] >= 0.99

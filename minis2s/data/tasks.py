@@ -35,6 +35,10 @@ TASKS = {
 }
 
 
+# those with several right answers to a source
+REFERENCES = {"cmudict": cmudict_references}
+
+
 def load_task(name, seed=0, directory=None, **options):
     """The Splits of a task; `directory` is where its corpus lies, for those that are not generated.
 
@@ -53,4 +57,4 @@ def load_task(name, seed=0, directory=None, **options):
 
 def load_references(name, directory=None):
     """All right answers to each source, as lists of tokens, of a task that has several; None for the others."""
-    return cmudict_references(directory) if name == "cmudict" else None
+    return REFERENCES[name](directory) if name in REFERENCES else None

@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..backend import array_module, map_tree
-from ..contracts import expect_positive
+from ..contracts import expect_from_0, expect_positive
 from ..data.vocabulary import END, START
 from ..functional import log_softmax
 from .greedy import read, source_lengths, stacked
@@ -39,8 +39,7 @@ def beam_search(model, source, lengths=None, width=5, max_length=100, length_pen
     expect_positive(width=width, max_length=max_length, n_best=n_best)
     if n_best > width:
         raise ValueError(f"n_best must be at most width, which is {width}, got {n_best}")
-    if not 0 <= length_penalty < inf:
-        raise ValueError(f"length_penalty must be a number from 0 upwards, got {length_penalty}")
+    expect_from_0("length_penalty", length_penalty)
     steps = search(model, source, lengths, width, max_length, length_penalty, n_best)
     ys, parents, scores, alphas = map(stacked, zip(*steps, strict=True))
     found = []

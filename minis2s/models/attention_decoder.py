@@ -12,8 +12,8 @@ through a maxout layer (appendix A.2.2); here it is (7.2).
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..nn import Linear, Stack
-from .decoder import Decoder, with_top
+from ..nn import Linear
+from .decoder import AttendingDecoder, with_top
 
 
 class AttentionRunCache(NamedTuple):
@@ -24,39 +24,17 @@ class AttentionRunCache(NamedTuple):
     steps: list
 
 
-class AttentionDecoder(Decoder):
+class AttentionDecoder(AttendingDecoder):
     """A decoder with attention, of any kind, over all states of the encoder.
 
     y (T,B) ids, states0, hs (S,B,H), lengths (B,) -> logits (T,B,V), alphas (T,B,S)
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_size,
-        hidden_size,
-        rng,
-        attention,
-        dropout=0.0,
-        tied=False,
-        dtype="float32",
-        **stack,
-    ):
-        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
-        self.attention = attention
-        self.rnn = Stack(
-            input_size=embedding_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack
-        )
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, attention, dtype="float32", **options):
+        sizes = {"input_size": embedding_size, "features_size": hidden_size + attention.source_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, attention, dtype=dtype, **sizes, **options)
         gates = self.rnn.layers[0].gates
         self.context_input = Linear(attention.source_size, gates * hidden_size, rng, bias=False, dtype=dtype)
-        self.output = self.make_output(hidden_size + attention.source_size, rng, tied, dtype)
-
-    def begin(self, states0, hs, lengths):
-        memory, cache = self.attention.remember(hs, lengths)
-        return (states0, memory), cache
-
-    def begin_backward(self, dstates, dmemory, cache):
-        return dstates, self.attention.remember_backward(dmemory, cache)
 
     def run(self, x, states, memory, rng):
         xp = array_module(x)

@@ -30,23 +30,14 @@ class CombineDecoder(StepDecoder):
     """
 
     def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, attention, dtype="float32", **options):
-        super().__init__(
-            vocabulary_size,
-            embedding_size,
-            hidden_size,
-            rng,
-            attention,
-            input_size=hidden_size,
-            features_size=hidden_size,
-            dtype=dtype,
-            **options,
-        )
+        sizes = {"input_size": hidden_size, "features_size": hidden_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, attention, dtype=dtype, **sizes, **options)
         self.combine = Linear(embedding_size + attention.source_size, hidden_size, rng, dtype=dtype)
 
     def one(self, x, states, memory, rng):
         xp = array_module(x)
         query = xp.concatenate([x, states[-1][0][None]], axis=2)
-        (context, alpha), attend_cache = self.attend(query, memory)
+        (context, alpha), attend_cache = self.attention.attend(query, memory)
         a, combine_cache = self.combine.forward(xp.concatenate([x, context], axis=2))
         rnn_input = relu(a)  # (9.14)
         (s, states), rnn_cache = self.rnn.forward(rnn_input, states, rng=rng)  # (9.15)

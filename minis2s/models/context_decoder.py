@@ -11,7 +11,6 @@ s_t = g(s_{t-1}, y_{t-1}, h_n). Source: Cho et al. 2014, §2.2 and appendix A.2,
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..nn import Stack
 from .decoder import Decoder, with_top
 
 
@@ -31,24 +30,12 @@ class ContextDecoder(Decoder):
     output_reads_context=True gives the output layer [s_t ; c ; y_{t-1}] to read, else s_t alone.
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_size,
-        hidden_size,
-        rng,
-        output_reads_context=False,
-        dropout=0.0,
-        tied=False,
-        dtype="float32",
-        **stack,
-    ):
-        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, output_reads_context=False, **options):
         self.output_reads_context = output_reads_context
         input_size = embedding_size + hidden_size
-        self.rnn = Stack(input_size=input_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack)
         features_size = hidden_size + input_size if output_reads_context else hidden_size
-        self.output = self.make_output(features_size, rng, tied, dtype)
+        sizes = {"input_size": input_size, "features_size": features_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, **sizes, **options)
 
     def begin(self, states0, hs, lengths):
         return (states0, Summary(states0[-1][0])), None

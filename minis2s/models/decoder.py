@@ -39,18 +39,31 @@ class Decoder(Composite):
     """What every decoder shares; a kind says how it begins, and how it runs.
 
     y (T,B) ids <start> y_1 … y_{T-1}, states0, hs (S,B,H) -> logits (T,B,V), alphas (T,B,S) or None
-    tied: the output layer's W is the embedding's, transposed (Press & Wolf 2017), if `features_size` allows.
+    input_size, features_size: what the recurrent layers and the output layer read. tied: the output layer's W is the
+    embedding's, transposed, where features_size allows it. stack: cell, layers and further options of Stack.
     """
 
-    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, dtype="float32"):
+    def __init__(
+        self,
+        vocabulary_size,
+        embedding_size,
+        hidden_size,
+        rng,
+        input_size,
+        features_size,
+        dropout=0.0,
+        tied=False,
+        dtype="float32",
+        **stack,
+    ):
         self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
         self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
         self.dropout = Dropout(dropout)
-
-    def make_output(self, features_size, rng, tied, dtype):
+        self.rnn = Stack(input_size=input_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack)
         if tied:
-            return TiedLinear(self.embedding, features_size, dtype)
-        return Linear(features_size, self.vocabulary_size, rng, dtype=dtype)
+            self.output = TiedLinear(self.embedding, features_size, dtype)
+        else:
+            self.output = Linear(features_size, vocabulary_size, rng, dtype=dtype)
 
     def begin(self, states0, hs, lengths):
         """Whatever is worked out once a sentence -> (the states before the first step, memory), cache"""
@@ -128,14 +141,9 @@ class PlainDecoder(Decoder):
     Source: Sutskever et al. 2014, §2.
     """
 
-    def __init__(
-        self, vocabulary_size, embedding_size, hidden_size, rng, dropout=0.0, tied=False, dtype="float32", **stack
-    ):
-        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
-        self.rnn = Stack(
-            input_size=embedding_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack
-        )
-        self.output = self.make_output(hidden_size, rng, tied, dtype)
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, **options):
+        sizes = {"input_size": embedding_size, "features_size": hidden_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, **sizes, **options)
 
     def run(self, x, states, memory, rng):
         (ss, states), cache = self.rnn.forward(x, states, rng=rng)  # (7.3)
@@ -144,6 +152,21 @@ class PlainDecoder(Decoder):
     def run_backward(self, dfeatures, dalphas, dstates, cache):
         dx, dstates = self.rnn.backward(dfeatures, dstates, cache)  # (7.3)'
         return dx, dstates, ()
+
+
+class AttendingDecoder(Decoder):
+    """What decoders with attention share: the source is read once, and all that is looked up goes back to it."""
+
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, attention, **options):
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, **options)
+        self.attention = attention
+
+    def begin(self, states0, hs, lengths):
+        memory, cache = self.attention.remember(hs, lengths)
+        return (states0, memory), cache
+
+    def begin_backward(self, dstates, dmemory, cache):
+        return dstates, self.attention.remember_backward(dmemory, cache)
 
 
 def runs_of_known_inputs(T, teacher_forcing, rng):

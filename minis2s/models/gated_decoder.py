@@ -36,23 +36,14 @@ class GatedDecoder(StepDecoder):
     """
 
     def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, attention, dtype="float32", **options):
-        super().__init__(
-            vocabulary_size,
-            embedding_size,
-            hidden_size,
-            rng,
-            attention,
-            input_size=embedding_size,
-            features_size=hidden_size,
-            dtype=dtype,
-            **options,
-        )
+        sizes = {"input_size": embedding_size, "features_size": hidden_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, attention, dtype=dtype, **sizes, **options)
         self.gate = Linear(hidden_size + attention.source_size, hidden_size, rng, dtype=dtype)
         self.content = Linear(attention.source_size, hidden_size, rng, dtype=dtype)
 
     def one(self, x, states, memory, rng):
         (s, states), rnn_cache = self.rnn.forward(x, states, rng=rng)  # (9.16)
-        (context, alpha), attend_cache = self.attend(s, memory)
+        (context, alpha), attend_cache = self.attention.attend(s, memory)
         a, gate_cache = self.gate.forward(array_module(x).concatenate([s, context], axis=2))
         g = sigmoid(a)  # (9.17)
         a, content_cache = self.content.forward(context)

@@ -31,29 +31,11 @@ class LuongDecoder(StepDecoder):
     With input feeding, s~_{t-1} is one more state at the end of the decoder's states; s~_0 = 0.
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_size,
-        hidden_size,
-        rng,
-        attention,
-        input_feeding=True,
-        dtype="float32",
-        **options,
-    ):
-        super().__init__(
-            vocabulary_size,
-            embedding_size,
-            hidden_size,
-            rng,
-            attention,
-            input_size=embedding_size + (hidden_size if input_feeding else 0),
-            features_size=hidden_size,
-            dtype=dtype,
-            **options,
-        )
-        self.input_feeding = input_feeding
+    def __init__(self, vocabulary_size, embedding_size, hidden_size, rng, attention, dtype="float32", **options):
+        self.input_feeding = options.pop("input_feeding", True)
+        fed_size = hidden_size if self.input_feeding else 0
+        sizes = {"input_size": embedding_size + fed_size, "features_size": hidden_size}
+        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, attention, dtype=dtype, **sizes, **options)
         self.combine = Linear(attention.source_size + hidden_size, hidden_size, rng, dtype=dtype)
 
     def begin(self, states0, hs, lengths):
@@ -73,7 +55,7 @@ class LuongDecoder(StepDecoder):
             *states, (fed,) = states
             x = xp.concatenate([x, fed[None]], axis=2)
         (s, states), rnn_cache = self.rnn.forward(x, tuple(states), rng=rng)  # (9.12)
-        (context, alpha), attend_cache = self.attend(s, memory)
+        (context, alpha), attend_cache = self.attention.attend(s, memory)
         a, combine_cache = self.combine.forward(xp.concatenate([context, s], axis=2))
         s_tilde = tanh(a)  # (9.13)
         if self.input_feeding:

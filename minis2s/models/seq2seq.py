@@ -45,7 +45,7 @@ class Seq2SeqConfig:
     dropout: float = 0.0
     context: str | None = None
     max_length: int | None = None  # places that attention by position knows
-    reset_after: bool = True  # of GRU: PyTorch's form (4.3), else that of Cho et al. 2014 (4.4)
+    reset_after: bool = True  # of a GRU: PyTorch's form, else that of Cho et al. 2014
     layer_norm: bool = False
     tied: bool = False  # the output layer's matrix is the target embedding's
 

@@ -5,41 +5,14 @@ out of its loop all that does not wait for the state, and computes the same kind
 """
 
 from ..backend import array_module
-from ..nn import Stack
-from .decoder import Decoder, added
+from .decoder import AttendingDecoder, added
 
 
-class StepDecoder(Decoder):
+class StepDecoder(AttendingDecoder):
     """What decoders with attention share that say only their step.
 
     y (T,B) ids, states0, hs (S,B,H), lengths (B,) -> logits (T,B,V), alphas (T,B,S)
     """
-
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_size,
-        hidden_size,
-        rng,
-        attention,
-        input_size,
-        features_size,
-        dropout=0.0,
-        tied=False,
-        dtype="float32",
-        **stack,
-    ):
-        super().__init__(vocabulary_size, embedding_size, hidden_size, rng, dropout, dtype)
-        self.attention = attention
-        self.rnn = Stack(input_size=input_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack)
-        self.output = self.make_output(features_size, rng, tied, dtype)
-
-    def begin(self, states0, hs, lengths):
-        memory, cache = self.attention.remember(hs, lengths)
-        return (states0, memory), cache
-
-    def begin_backward(self, dstates, dmemory, cache):
-        return dstates, self.attention.remember_backward(dmemory, cache)
 
     def one(self, x, states, memory, rng):
         """x (1,B,E), the states before -> features (1,B,F), alphas (1,B,S), the states after; and a cache"""
@@ -66,10 +39,6 @@ class StepDecoder(Decoder):
             dxs[t], dstates, dpart = self.one_backward(dfeatures[t : t + 1], dalpha, dstates, cache[t])
             dmemory = dpart if dmemory is None else added(dmemory, dpart)
         return array_module(dfeatures).concatenate(dxs), dstates, dmemory
-
-    def attend(self, queries, memory):
-        """One look back -> contexts (1,B,H), alphas (1,B,S); and a cache"""
-        return self.attention.attend(queries, memory)
 
     def attend_backward(self, dcontexts, dalphas, cache):
         """-> dqueries (1,B,Q), (dvalues, dkeys)"""

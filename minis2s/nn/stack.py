@@ -26,7 +26,7 @@ class Bidirectional(Composite):
     """One layer that reads both ways, so that h_t knows what comes before and after.
 
     h_t = [h_t left-to-right ; h_t right-to-left]                      (6.4)
-    x (T,B,D) -> hs (T,B,2H), (state left-to-right, state right-to-left)
+    x (T,B,D), state0 of arrays (B,H) -> hs (T,B,2H), (state left-to-right, state right-to-left) of arrays (B,H)
     Source: Schuster & Paliwal 1997.
     """
 
@@ -83,8 +83,8 @@ class StepCache(NamedTuple):
 class Stack(Composite):
     """Layers of one cell, each reading the states of the one below, with dropout between them.
 
-    x (T,B,D) -> hs (T,B,H) of the top layer, states: one for each layer
-    cell: "rnn", "lstm" or "gru"; bidirectional: hs (T,B,2H).
+    x (T,B,D), state0 of arrays (B,H) -> hs (T,B,output_size) of the top layer, states, one a layer, of arrays (B,H)
+    cell: "rnn", "lstm" or "gru"; output_size: H, or 2H with bidirectional=True.
     """
 
     def __init__(self, cell, input_size, hidden_size, rng, layers=1, bidirectional=False, dropout=0.0, **options):
