@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .backend import map_tree
+
 STEP = 1e-5  # error of the difference: step^2 from its curvature, 1e-16 / step from rounding
 TOLERANCE = 1e-6
 FLOOR = 1e-3  # gradients smaller than this are compared absolutely, to TOLERANCE * FLOOR
@@ -83,7 +85,7 @@ def gradcheck(layer, *inputs, seed=0, step=STEP, tolerance=TOLERANCE, floor=FLOO
             raise ValueError(f"gradcheck needs float64, but {name} is {array.dtype}")
     rng = np.random.default_rng(seed)
     out, cache = layer.forward(*inputs, **copy.deepcopy(options))
-    upstream = _map_floats(lambda array: rng.standard_normal(array.shape), out)
+    upstream = map_tree(lambda leaf: rng.standard_normal(leaf.shape) if _is_float(leaf) else None, out)
     analytic = _analytic(layer, inputs, upstream, cache, rng)
 
     def f():
@@ -175,13 +177,6 @@ def _floats(tree):
     if isinstance(tree, (list, tuple)):
         return [leaf for branch in tree for leaf in _floats(branch)]
     return [tree] if _is_float(tree) else []
-
-
-def _map_floats(function, tree):
-    if isinstance(tree, (list, tuple)):
-        branches = [_map_floats(function, branch) for branch in tree]
-        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)
-    return function(tree) if _is_float(tree) else None
 
 
 def _named_inputs(forward, inputs, values):

@@ -2,7 +2,7 @@
 
 from .contracts import expect_choice, expect_from_0, expect_positive
 from .metrics import bleu, chrf, pronunciation_error, sequence_accuracy, token_accuracy
-from .training import evaluate
+from .training import held_out_loss
 
 # name: (translator, pairs, what it wrote) -> score, in the unit of minis2s.metrics
 METRICS = {
@@ -33,7 +33,7 @@ def score(translator, pairs, metrics=("exact_match",), width=1, length_penalty=0
     expect_evaluation(metrics, width, length_penalty)
     expect_references(metrics, references is not None)
     found = translator.translate([pair.source for pair in pairs], width=width, length_penalty=length_penalty)
-    scores = {"loss": evaluate(translator.model, translator.encode(pairs)).loss}
+    scores = {"loss": held_out_loss(translator.model, translator.encode(pairs))}
     for name in metrics:
         if name in METRICS:
             scores[name] = METRICS[name](translator, pairs, found)

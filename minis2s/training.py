@@ -255,15 +255,23 @@ def expect_limits(
 
 def evaluate(model, examples, batch_size=256):
     """Loss per token and exact matches of decoded sentences on held-out examples -> Evaluation"""
-    loss = SoftmaxCrossEntropy(ignore_index=PAD)
-    total = tokens = right = 0
+    right = 0
     for positions, batch in batches_by_length(examples, batch_size):
         moved = batch.to(model.device)
-        (logits, _), _ = model.forward(moved.source, moved.source_lengths, moved.y)
-        total += float(loss.forward(logits, moved.targets)[0]) * batch.tokens
-        tokens += batch.tokens
         decoded = greedy(model, moved.source, moved.source_lengths, max_length=2 * len(batch.y))
         for position, hypothesis in zip(positions, decoded, strict=True):
             target = list(examples[position].target)
             right += hypothesis.ids == target and UNK not in target  # <unk> for <unk> is no translation
-    return Evaluation(total / tokens, right / len(examples))
+    return Evaluation(held_out_loss(model, examples, batch_size), right / len(examples))
+
+
+def held_out_loss(model, examples, batch_size=256):
+    """The mean of -log p a token, each target token given the true ones before it; nothing is decoded."""
+    loss = SoftmaxCrossEntropy(ignore_index=PAD)
+    total = tokens = 0
+    for _, batch in batches_by_length(examples, batch_size):
+        batch = batch.to(model.device)
+        (logits, _), _ = model.forward(batch.source, batch.source_lengths, batch.y)
+        total += float(loss.forward(logits, batch.targets)[0]) * batch.tokens
+        tokens += batch.tokens
+    return total / tokens

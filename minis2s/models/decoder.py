@@ -90,9 +90,6 @@ class Decoder(Composite):
         self.rnn.check_state("states0", states0, y.shape[1])
         if hs is not None:
             expect_shape("hs", hs, ("S", y.shape[1], "H"))
-        expect_fraction("teacher_forcing", teacher_forcing)
-        if 0 < teacher_forcing < 1 and rng is None:
-            raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
         xp = array_module(y)
         (states, memory), begin_cache = self.begin(states0, hs, lengths)
         fed, runs, features, logits, alphas = y.copy(), [], [], [], []
@@ -172,8 +169,12 @@ class AttendingDecoder(Decoder):
 def runs_of_known_inputs(T, teacher_forcing, rng):
     """(start, stop) of runs of steps whose inputs are known before the run; every start but 0 needs an own guess.
 
-    As in document 004, one lot is drawn a step for the whole batch.
+    As in document 004, one lot is drawn a step for the whole batch. Raises ValueError for a teacher_forcing outside
+    0..1, and for one between them without an rng.
     """
+    expect_fraction("teacher_forcing", teacher_forcing)
+    if 0 < teacher_forcing < 1 and rng is None:
+        raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
     own = [t for t in range(1, T) if teacher_forcing < 1 and (teacher_forcing == 0 or rng.random() >= teacher_forcing)]
     return list(zip([0, *own], [*own, T], strict=True))
 

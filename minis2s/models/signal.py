@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..backend import array_module
-from ..contracts import expect_floats, expect_fraction, expect_positive
+from ..contracts import expect_floats, expect_positive
 from ..layer import Composite, zeros_like
 from ..nn import Linear, Stack
 from ..nn.linear import LinearCache
@@ -52,9 +52,6 @@ class SignalSeq2Seq(Composite):
     def forward(self, source, lengths, y, teacher_forcing=1.0, rng=None):
         """Where a step is not fed y_{t-1} it is fed the output before it; of y then only the length counts."""
         expect_floats("y", y, ("T", source.shape[1], self.config.output_size), self.dtype)
-        expect_fraction("teacher_forcing", teacher_forcing)
-        if 0 < teacher_forcing < 1 and rng is None:
-            raise ValueError(f"teacher_forcing {teacher_forcing} draws lots, which needs rng")
         xp = array_module(y)
         (_, states), encoder_cache = self.encoder.forward(source, lengths=lengths)
         fed, features, outputs, runs = y.copy(), [], [], []
