@@ -160,6 +160,7 @@ def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=S
     draw(run, translator, trainer.at.log, prepared.splits.test, report)
     results = {"scores": run_scores(translator, experiment, prepared.splits.test, data)}
     results |= {"steps": trainer.steps, "epochs": trainer.at.epoch, "seconds": round(trainer.at.seconds)}
+    results |= {"cpu_seconds": round(trainer.at.cpu_seconds)}
     results |= {"parameters": translator.model.size, "test_pairs": len(prepared.splits.test)}
     run.write_json("results.json", results)
     return run

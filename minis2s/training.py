@@ -45,6 +45,7 @@ class Standing:
     total: float = 0.0  # loss times tokens, over those batches
     tokens: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of this process, all its threads: what else the machine did does not count
     waited: int = 0  # epochs since the best one
     best: list | None = None  # its score
     finished: bool = False
@@ -151,10 +152,14 @@ class Trainer:
         expect_limits(epochs, minutes, patience, good_enough, choose_by)
         if not valid:
             raise ValueError("valid is empty; it must hold at least one example")
-        at, start = self.at, time.monotonic() - self.at.seconds
+        at = self.at
+        start, cpu_start = time.monotonic() - at.seconds, time.process_time() - at.cpu_seconds
+
+        def look_at_the_clock():
+            at.seconds, at.cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
 
         def tick():
-            at.seconds = time.monotonic() - start
+            look_at_the_clock()
             if after_step is not None:
                 after_step()
 
@@ -162,10 +167,10 @@ class Trainer:
         while not at.finished and at.epoch < epochs and (deadline is None or time.monotonic() < deadline):
             train_loss = self.train_epoch(train, deadline, tick)
             found = evaluate(self.model, valid)
-            at.seconds = time.monotonic() - start
+            look_at_the_clock()
             at.log.append(
                 {"epoch": at.epoch, "step": self.steps, "loss": train_loss, "valid_loss": found.loss}
-                | {"exact_match": found.exact, "seconds": round(at.seconds, 1)}
+                | {"exact_match": found.exact, "seconds": round(at.seconds, 1), "cpu_seconds": round(at.cpu_seconds, 1)}
             )
             report(
                 f"epoch {at.epoch:2d}  {at.seconds:5.0f} s  loss {train_loss:.4f}  "

@@ -71,7 +71,7 @@ def assert_same_end(run, other):
         assert description.get("steps") == other_description.get("steps")
     logs = [[json.loads(line) for line in r.path("log.jsonl").read_text().splitlines()] for r in (run, other)]
     for a, b in zip(*logs, strict=True):
-        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+        assert {**a, "seconds": 0, "cpu_seconds": 0} == {**b, "seconds": 0, "cpu_seconds": 0}
     assert run.results()["scores"] == other.results()["scores"]
 
 

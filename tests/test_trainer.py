@@ -69,10 +69,10 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_tokens():
 def test_the_deadline_ends_an_epoch_between_two_steps(monkeypatch):
     examples = reversal(70, 0)
     trainer = Recorder(model_for(), batch_size=8)
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: trainer.now))
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: trainer.now, process_time=lambda: trainer.now / 2))
     log = trainer.fit(examples, examples[:8], epochs=2, minutes=2.5, report=silent)
     assert trainer.steps == 3
-    assert [(entry["step"], entry["seconds"]) for entry in log] == [(3, 180)]
+    assert [(entry["step"], entry["seconds"], entry["cpu_seconds"]) for entry in log] == [(3, 180, 90)]
 
 
 @pytest.mark.parametrize(("choose_by", "chosen"), [("loss", 1), ("exact_match", 2)])
