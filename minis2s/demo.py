@@ -19,8 +19,8 @@ def demo(seed=0, folder=FOLDER, figure=FIGURE):
     run = runs.train(dates, folder, seed, fresh=True)
     results, translator = run.results(), Translator.load(run.path("model.npz"))
     print(
-        f"\nexact match on {results['test_pairs']:,} held-out dates, no day of which occurs in training in any format: "
-        f"{results['scores']['exact_match']:.2%}  ({results['seconds']} s of training)\n"
+        f"\nexact match on {results['pairs']['test']:,} held-out dates, no day of which occurs in training in any format: "
+        f"{results['scores']['exact_match']:.2%}  ({results['seconds']:.0f} s of training)\n"
     )
     dozen = load_task(seed=seed, **experiment.task_options(dates)).test[:12]
     for pair, translation in zip(dozen, translator.translate([pair.source for pair in dozen]), strict=True):

@@ -9,11 +9,11 @@ from typing import NamedTuple, get_args
 
 from .contracts import expect_choice, expect_count, expect_fraction, expect_positive
 from .data.pairs import Pair
-from .data.tasks import REFERENCES, TASKS, load_task
+from .data.tasks import TASKS, load_task, truths
 from .data.tokenisers import TOKENISERS
 from .models import Seq2SeqConfig
 from .optim import Adam, cosine, halving, warmup
-from .scoring import expect_evaluation, expect_references
+from .scoring import expect_evaluation, expect_truth
 from .training import Trainer, expect_limits
 from .translator import Translator
 
@@ -61,14 +61,22 @@ def names():
 
 
 def read(name):
-    """An Experiment by its name or by the path of a TOML file; ValueError for a malformed one."""
+    """An Experiment by its name or by the path of a TOML file; ValueError for a malformed one.
+
+    A file that says `extends = "NAME"` holds only what differs from that experiment.
+    """
     path = Path(name) if str(name).endswith(".toml") else _folder() / f"{name}.toml"
     if not path.is_file():
         raise FileNotFoundError(f"there is no experiment {name}; choose one of {', '.join(names())} or a .toml file")
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    tables = _tables(path)
+    if "extends" in tables:
+        expect_choice(f"{path}: extends", tables["extends"], names())
+        base = tables.pop("extends")
+        ours, tables = tables, _tables(_folder() / f"{base}.toml")
+        if "extends" in tables:
+            raise ValueError(f"{path} extends {base}, which extends {tables['extends']}: one step is the most")
+        both = tables.keys() & {key for key, table in ours.items() if isinstance(table, dict)}
+        tables |= ours | {key: tables[key] | ours[key] for key in both}
     evaluation = tables.pop("evaluation", {})
     if sorted(tables) != sorted(SECTIONS):
         got = ", ".join(tables) or "none"
@@ -77,6 +85,13 @@ def read(name):
         if not isinstance(table, dict):
             raise ValueError(f"{path}: [{section}] must be a table, got {table!r}")
     return Experiment(path.name.removesuffix(".toml"), *(tables[section] for section in SECTIONS), evaluation)
+
+
+def _tables(path):
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
 
 
 def check(experiment, seed=0):
@@ -106,7 +121,7 @@ def check(experiment, seed=0):
         expect_limits(**without(OF_TRAINER, training))
     with about("evaluation"):
         expect_evaluation(**evaluation)
-        expect_references(evaluation.get("metrics", ()), task["name"] in REFERENCES)
+        expect_truth(evaluation.get("metrics", ()), truths(task["name"]))
 
 
 def prepare(experiment, seed=0, data=None, minutes=None):

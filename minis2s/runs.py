@@ -4,7 +4,7 @@
     checkpoint.npz         parameters, best parameters, optimiser, position; checkpoint.previous.npz the one before
     log.jsonl              a line an epoch
     model.npz              the best model, as `minis2s predict` and `evaluate` read it
-    results.json           scores on the test split, when it is finished
+    results.json           when it is finished: all of experiment.json, scores, scores by length, the log
     samples.txt            translations of test sentences beside their references
     learning_curve.png, attention.png
 
@@ -21,10 +21,11 @@ import numpy as np
 
 from . import __version__, checkpoint
 from .atomic import unfinished, write_atomically
-from .contracts import expect_count
-from .data.tasks import load_references, load_task
+from .contracts import expect_choice, expect_count
+from .data.tasks import load_task, load_truth
 from .experiment import Experiment, describe, prepare, task_options
-from .scoring import score
+from .machine import describe_machine
+from .scoring import attempt, score, score_by_length
 from .translator import Translator
 
 SAVE_EVERY = 60.0  # seconds
@@ -54,6 +55,10 @@ class Run:
     def path(self, name):
         return self.folder / name
 
+    def record(self):
+        """What experiment.json holds: what was asked, and of which machine and versions."""
+        return json.loads(self.path("experiment.json").read_text(encoding="utf-8"))
+
     def asked(self):
         return {"experiment": self.experiment._asdict(), "seed": self.seed}
 
@@ -71,8 +76,9 @@ class Run:
                 left.unlink(missing_ok=True)
         if not self.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            made = {"date": datetime.date.today().isoformat(), "minis2s": __version__, "numpy": np.__version__}
-            self.write_json("experiment.json", self.asked() | made | {"python": platform.python_version()})
+            made = {"date": datetime.date.today().isoformat(), "machine": describe_machine(), "minis2s": __version__}
+            made |= {"numpy": np.__version__, "python": platform.python_version()}
+            self.write_json("experiment.json", self.asked() | {"made": made})
 
     def clear(self):
         """Remove the files that a run makes, those that say what it is last."""
@@ -158,25 +164,52 @@ def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=S
     translator.save(run.path("model.npz"))
     write_samples(run, translator, prepared.splits.test[:20])
     draw(run, translator, trainer.at.log, prepared.splits.test, report)
-    results = {"scores": run_scores(translator, experiment, prepared.splits.test, data)}
-    results |= {"steps": trainer.steps, "epochs": trainer.at.epoch, "seconds": round(trainer.at.seconds)}
-    results |= {"cpu_seconds": round(trainer.at.cpu_seconds)}
-    results |= {"parameters": translator.model.size, "test_pairs": len(prepared.splits.test)}
-    run.write_json("results.json", results)
+    run.write_json("results.json", run.record() | outcome(run, translator, trainer, prepared.splits, data))
     return run
 
 
-def run_scores(translator, experiment, pairs, data):
-    """The scores that the experiment asks for, of the best model on text pairs."""
-    asked = {"metrics": ["exact_match"]} | experiment.evaluation
-    return score(translator, pairs, **asked, references=load_references(experiment.task["name"], data))
+def outcome(run, translator, trainer, splits, data=None):
+    """What came of a run: scores on the test split, by length too, and on further ones; what it took."""
+    experiment = run.experiment
+    found = attempt_of(translator, experiment, splits.test, data)
+    metrics = metrics_of(experiment)
+    return {
+        "scores": score(found, metrics),
+        "by_length": score_by_length(found, metrics),
+        "more": {
+            name: score(attempt_of(translator, experiment, pairs, data), metrics)
+            for name, pairs in splits.more.items()
+        },
+        "pairs": {"train": len(splits.train), "valid": len(splits.valid), "test": len(splits.test)}
+        | {name: len(pairs) for name, pairs in splits.more.items()},
+        "parameters": translator.model.size,
+        "steps": trainer.steps,
+        "epochs": trainer.at.epoch,
+        "seconds": round(trainer.at.seconds, 1),
+        "cpu_seconds": round(trainer.at.cpu_seconds, 1),
+        "log": trainer.at.log,
+    }
 
 
-def evaluate(folder, split="test", data=None):
-    """The scores of a run's best model, worked out again -> dict"""
+def metrics_of(experiment):
+    """The metrics that an experiment asks for."""
+    return experiment.evaluation.get("metrics", ["exact_match"])
+
+
+def attempt_of(translator, experiment, pairs, data=None, **evaluation):
+    """What the translator writes for text pairs, decoded as the experiment says, but for what `evaluation` says."""
+    asked = {key: value for key, value in experiment.evaluation.items() if key != "metrics"} | evaluation
+    return attempt(translator, pairs, **asked, **load_truth(experiment.task["name"], data))
+
+
+def evaluate(folder, split="test", data=None, **evaluation):
+    """The scores of a run's best model, worked out again -> dict; `evaluation`: another width or length_penalty."""
     run = Run.at(folder)
     splits = load_task(seed=run.seed, directory=data, **task_options(run.experiment))
-    return run_scores(Translator.load(run.path("model.npz")), run.experiment, getattr(splits, split), data)
+    sets = {"train": splits.train, "valid": splits.valid, "test": splits.test} | splits.more
+    expect_choice("split", split, sets)
+    translator = Translator.load(run.path("model.npz"))
+    return score(attempt_of(translator, run.experiment, sets[split], data, **evaluation), metrics_of(run.experiment))
 
 
 def write_samples(run, translator, pairs):
@@ -201,21 +234,3 @@ def draw(run, translator, log, pairs, report):
     if shown:
         examples = [(t.alphas, t.source_tokens, t.target_tokens) for t in shown]
         attention_heatmaps(examples, run.path("attention.png"), run.experiment.name)
-
-
-def table(folders):
-    """The results of finished runs as a Markdown table, a row a run."""
-    rows = []
-    for folder in map(Path, folders):
-        run = Run.at(folder)
-        results = run.results()
-        if results is not None:
-            scores = ", ".join(f"{name} {value:.4g}" for name, value in results["scores"].items())
-            date = json.loads(run.path("experiment.json").read_text(encoding="utf-8"))["date"]
-            rows.append(
-                f"| {run.experiment.name} | {run.seed} | {scores} | {results['parameters']:,} | {results['epochs']} "
-                f"| {results['seconds']} s | {date} |"
-            )
-    columns = ("experiment", "seed", "test scores", "parameters", "epochs", "training time", "date")
-    head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    return "\n".join([*head, *rows])

@@ -150,6 +150,43 @@ def test_a_section_that_is_no_table_is_refused(section, tmp_path):
         read(path)
 
 
+def written(folder, text):
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_may_say_only_what_differs(tmp_path):
+    base = read("tatoeba")
+    changed = read(written(tmp_path, 'extends = "tatoeba"\n[model]\nattention = "none"\n[evaluation]\nwidth = 2\n'))
+    assert changed.name == "mine" and changed.task == base.task and changed.training == base.training
+    assert changed.model == base.model | {"attention": "none"}
+    assert changed.evaluation == base.evaluation | {"width": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "tatoba"', "mine.toml: extends must be one of .*; got 'tatoba'"),
+        ("extends = 3", "mine.toml: extends must be one of .*; got 3"),
+        ('extends = "tatoeba-fixed"', "mine.toml extends tatoeba-fixed, which extends tatoeba: one step is the most"),
+        ('extends = "tatoeba"\nmodel = 3', r"mine.toml: \[model\] must be a table, got 3"),
+        ('extends = "tatoeba"\n[modle]', "mine.toml must have the tables .*, got .*modle"),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", [name for name in experiment.names() if name.endswith("-fixed")])
+def test_a_twin_differs_in_its_attention_alone(name):
+    twin, attends = read(name), read(name.removesuffix("-fixed"))
+    assert twin.task == attends.task and twin.training == attends.training
+    assert twin.model == attends.model | {"attention": "none", "context": "every step"}
+    assert set(attends.evaluation.get("metrics", [])) - set(twin.evaluation.get("metrics", [])) <= {"alignment"}
+
+
 @pytest.mark.parametrize("name", experiment.names())
 def test_every_experiment_can_be_read_and_built(name, nothing_is_loaded):
     """Config, model, optimiser and schedule are made, for a vocabulary of one letter; corpora need not be there."""

@@ -17,7 +17,7 @@ from minis2s.data.batches import Example
 from minis2s.demo import demo
 from minis2s.models import Seq2Seq, Seq2SeqConfig
 from minis2s.optim import SGD, Adam
-from minis2s.runs import FILES, Run, evaluate, table, train
+from minis2s.runs import FILES, Run, evaluate, train
 from minis2s.training import Trainer
 
 pytest.importorskip("babel", reason="the runs here are of dates, which need the extra `data`")
@@ -88,9 +88,21 @@ def test_evaluate_says_the_same_again(finished):
     assert evaluate(finished.folder) == finished.results()["scores"]
 
 
-def test_the_table_has_a_row_for_the_run(finished):
-    rows = table([finished.folder]).splitlines()
-    assert len(rows) == 3 and rows[2].startswith("| small | 0 | loss ")
+def test_evaluate_takes_another_width_and_split(finished, capsys):
+    assert cli.main(["evaluate", str(finished.folder), "--split", "valid", "--beam", "2"]) == 0
+    assert capsys.readouterr().out.startswith("loss ")
+    with pytest.raises(ValueError, match="split must be one of train, valid, test; got 'longer'"):
+        evaluate(finished.folder, "longer")
+
+
+def test_the_record_says_all_that_a_table_or_a_figure_needs(finished):
+    record = finished.results()
+    assert record["experiment"] == finished.experiment._asdict() and record["seed"] == 0
+    assert record["made"].keys() == {"date", "machine", "minis2s", "numpy", "python"}
+    assert [entry["epoch"] for entry in record["log"]] == [1, 2, 3]
+    assert sum(group["pairs"] for group in record["by_length"]) == record["pairs"]["test"] == 30
+    share = sum(group["scores"]["exact_match"] * group["pairs"] for group in record["by_length"]) / 30
+    assert share == pytest.approx(record["scores"]["exact_match"])
 
 
 def test_predict_reads_texts_and_standard_input(finished, capsys, monkeypatch):
@@ -362,7 +374,7 @@ def test_a_run_of_the_reader_s_own_file(tmp_path):
     )
     lines = []
     results = train(experiment.read(path), tmp_path / "run", report=lines.append).results()
-    assert results["test_pairs"] == 8 and results["epochs"] == 1 and results["scores"]["loss"] > 0
+    assert results["pairs"]["test"] == 8 and results["epochs"] == 1 and results["scores"]["loss"] > 0
     assert "64 pairs" in lines[0]
 
 
@@ -388,5 +400,5 @@ def test_the_demo_is_a_run_like_any_other(small, finished, tmp_path, monkeypatch
 def test_dates_reach_99_per_cent(seed, tmp_path):
     """The main job, from three seeds, on 1,500 held-out dates."""
     results = train(experiment.read("dates"), tmp_path / "run", seed).results()
-    assert results["test_pairs"] >= 1000
+    assert results["pairs"]["test"] >= 1000
     assert results["scores"]["exact_match"] >= 0.99

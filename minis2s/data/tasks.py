@@ -6,8 +6,8 @@ from inspect import signature
 from ..contracts import expect_choice
 from .addition import addition
 from .cmudict import cmudict, cmudict_references
-from .dates import dates
-from .dates_multilingual import dates_multilingual
+from .dates import date_alignment, dates
+from .dates_multilingual import dates_multilingual, multilingual_alignment
 from .dlfs2 import dlfs2
 from .multi30k import multi30k
 from .numbers import numbers
@@ -35,8 +35,9 @@ TASKS = {
 }
 
 
-# those with several right answers to a source
+# What is known of a task's truth besides its targets; the fields of scoring.Attempt say what each is.
 REFERENCES = {"cmudict": cmudict_references}
+ALIGNMENTS = {"dates": date_alignment, "dates-multilingual": multilingual_alignment}
 
 
 def load_task(name, seed=0, directory=None, **options):
@@ -55,6 +56,12 @@ def load_task(name, seed=0, directory=None, **options):
     return task(seed=seed, **options)
 
 
-def load_references(name, directory=None):
-    """All right answers to each source, as lists of tokens, of a task that has several; None for the others."""
-    return REFERENCES[name](directory) if name in REFERENCES else None
+def truths(name):
+    """What is known of a task's truth besides its targets: "references", "alignment", both or none."""
+    return [truth for truth, tasks in (("references", REFERENCES), ("alignment", ALIGNMENTS)) if name in tasks]
+
+
+def load_truth(name, directory=None):
+    """The `truths` of a task by name; `directory` is where its corpus lies."""
+    truth = {"references": REFERENCES[name](directory)} if name in REFERENCES else {}
+    return truth | ({"alignment": ALIGNMENTS[name]} if name in ALIGNMENTS else {})

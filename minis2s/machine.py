@@ -1,0 +1,32 @@
+"""What machine this is, in a line."""
+
+import os
+import platform
+from pathlib import Path
+
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def describe_machine():
+    """Its processor, how many cores may be used, and how many threads BLAS was told to take, in a line."""
+    return f"{processor()}, {cores()} cores, {blas_threads() or cores()} BLAS threads"
+
+
+def processor():
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def blas_threads():
+    """How many threads the environment grants to BLAS, or None where it says nothing: then as many as cores."""
+    return next((int(os.environ[name]) for name in THREADS if os.environ.get(name, "").isdigit()), None)
