@@ -14,17 +14,23 @@ def sigmoid(x):
 
 def sigmoid_backward(dy, y):
     """dx = dy y (1 - y), from the output y.  dy (...), y (...) -> dx (...)"""
-    return dy * y * (1 - y)
+    dx = 1 - y
+    dx *= y
+    dx *= dy
+    return dx
 
 
-def tanh(x):
-    """tanh(x).  x (...) -> y (...)"""
-    return array_module(x).tanh(x)
+def tanh(x, out=None):
+    """tanh(x).  x (...) -> y (...), which may take the place of x"""
+    return array_module(x).tanh(x, out=out)
 
 
 def tanh_backward(dy, y):
     """dx = dy (1 - y^2), from the output y.  dy (...), y (...) -> dx (...)"""
-    return dy * (1 - y * y)
+    dx = y * y
+    array_module(y).subtract(1, dx, out=dx)
+    dx *= dy
+    return dx
 
 
 def relu(x):
@@ -78,6 +84,16 @@ def row_blocks(x):
         return [slice(None)]
     rows = max(1, BLOCK // max(1, x[:1].nbytes))
     return [slice(start, start + rows) for start in range(0, len(x), rows)]
+
+
+def transposed(W, times):
+    """W^T, for so many products with it.  W (D,V) -> WT (V,D)
+
+    BLAS multiplies a small matrix faster with rows that lie in memory as they are read; laying W^T out anew costs
+    about two products.
+    """
+    WT = W.T
+    return array_module(W).ascontiguousarray(WT) if times > 4 else WT
 
 
 def length_mask(lengths, T):

@@ -287,11 +287,23 @@ def batch_order_is_irrelevant(case):
         assert_trees_close(permuted[2], rows_of(case, as_tuple(dinputs), options, order)[0])
 
 
+def at_once_equals_one_after_the_other(case):
+    """A loss that puts its gradient in the place of the logits says what forward and backward say."""
+    layer, inputs, options = case.build()
+    if hasattr(layer, "overwrite"):
+        loss, cache = layer.forward(*inputs, **options)
+        dlogits = as_tuple(layer.backward(loss.dtype.type(1), cache))[0]
+        logits = inputs[0].copy()
+        assert_trees_close(layer.overwrite(logits, *inputs[1:], **options), loss)
+        assert_trees_close(logits, dlogits)
+
+
 ALL = (
     equals_its_equations,
     gradients_equal_finite_differences,
     calls_leave_no_trace,
     order_of_calls_is_irrelevant,
     float32_stays_float32,
+    at_once_equals_one_after_the_other,
 )
 MASKS = (padded_equals_unpadded, padding_is_not_read, batch_order_is_irrelevant)

@@ -137,8 +137,8 @@ def test_the_command_line_fails_with_status_1_and_shows_where(capsys, monkeypatc
     """A sign broken in the LSTM's carry, as a student might."""
     right = LSTM.step_backward
 
-    def wrong(self, dstate, cache):
-        dxa, (dh_prev, dc_prev) = right(self, dstate, cache)
+    def wrong(self, dstate, cache, WhT=None):
+        dxa, (dh_prev, dc_prev) = right(self, dstate, cache, WhT)
         return dxa, (dh_prev, -dc_prev)
 
     monkeypatch.setattr(LSTM, "step_backward", wrong)

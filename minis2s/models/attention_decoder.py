@@ -12,6 +12,7 @@ through a maxout layer (appendix A.2.2); here it is (7.2).
 from typing import Any, NamedTuple
 
 from ..backend import array_module
+from ..functional import transposed
 from ..nn import Linear
 from .decoder import AttendingDecoder, with_top
 
@@ -59,14 +60,17 @@ class AttentionDecoder(AttendingDecoder):
         xp = array_module(x)
         dss, dcontexts = dfeatures[:, :, : self.hidden_size], dfeatures[:, :, self.hidden_size :].copy()  # (9.11)'
         dstates = self.rnn.zero_state(x) if dstates is None else dstates
-        dxas, dkeys = [None] * len(x), 0
+        WhTs, CT = self.rnn.transposed(len(x)), transposed(self.context_input.params["W"], len(x))
+        dxas, dqs, dkeys = [None] * len(x), [None] * len(x), None
         for t in reversed(range(len(x))):
-            dxas[t], dstates = self.rnn.step_backward(dss[t], dstates, steps[t])  # (9.10)'
-            dcontexts[t] += self.context_input.input_gradient(dxas[t][0])  # (9.9)'
+            dxas[t], dstates = self.rnn.step_backward(dss[t], dstates, steps[t], WhTs)  # (9.10)'
+            dcontexts[t] += dxas[t][0] @ CT  # (9.9)'
             dalpha = None if dalphas is None else dalphas[t : t + 1]
-            (dquery,), dk = self.attention.attend_backward(dcontexts[t : t + 1], dalpha, attends[t])
-            dkeys = dkeys + dk
+            dqs[t], (dquery,), dk = self.attention.attend_backward(dcontexts[t : t + 1], dalpha, attends[t])
+            dkeys = dk if dkeys is None else xp.add(dkeys, dk, out=dkeys)  # k_i is looked at in every step: sum
             dstates = with_top(dstates, dquery)  # s_{t-1} was the query as well
+        queries = xp.concatenate([attend.queries for attend in attends])
+        self.attention.query_weight_gradients(queries, xp.concatenate(dqs))
         self.rnn.weight_gradients(x, steps, dxas)
         dxa = xp.stack([step[0] for step in dxas])
         self.context_input.weight_gradients(contexts, dxa)

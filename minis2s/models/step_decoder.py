@@ -42,5 +42,6 @@ class StepDecoder(AttendingDecoder):
 
     def attend_backward(self, dcontexts, dalphas, cache):
         """-> dqueries (1,B,Q), (dvalues, dkeys)"""
-        dqueries, dkeys = self.attention.attend_backward(dcontexts, dalphas, cache)
+        dq, dqueries, dkeys = self.attention.attend_backward(dcontexts, dalphas, cache)
+        self.attention.query_weight_gradients(cache.queries, dq)
         return dqueries, (self.attention.values_backward(dcontexts, cache.alphas), dkeys)

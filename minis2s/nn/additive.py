@@ -1,7 +1,7 @@
 """Additive attention: a small network compares query and source.
 
     k_i  = h_i U + b                                                   (9.1)
-    e_ti = v . tanh(q_t W + k_i)                                       (9.4)
+    e_ti = v . tanh(s_t W + k_i)                                       (9.4)
 
 Source: Bahdanau et al. 2015, §3.1 and appendix A.1.2, which notes that h_i U does not depend on t.
 """
@@ -20,7 +20,6 @@ class KeysCache(NamedTuple):
 
 
 class ScoreCache(NamedTuple):
-    queries: Any
     z: Any
 
 
@@ -54,24 +53,35 @@ class AdditiveAttention(Attention):
 
     def project_keys_backward(self, dkeys, cache):
         (_, U), (_, dU) = self.matrices(self.params), self.matrices(self.grads)
-        dU += rows(cache.hs).T @ rows(dkeys)  # (9.1)'
-        self.grads["b"] += rows(dkeys).sum(axis=0)
-        return (rows(dkeys) @ U.T).reshape(cache.hs.shape)
+        da = dkeys * self.params["v"]  # (9.4)': v, which score_backward left out
+        dU += rows(cache.hs).T @ rows(da)  # (9.1)'
+        self.grads["b"] += rows(da).sum(axis=0)
+        return (rows(da) @ U.T).reshape(cache.hs.shape)
 
-    def score(self, queries, keys):
+    def project_queries(self, queries):
         W, _ = self.matrices(self.params)
-        q = (rows(queries) @ W).reshape(*queries.shape[:2], -1)
-        z = tanh(q[:, None] + keys[None])  # (T,S,B,A)
+        return (rows(queries) @ W).reshape(*queries.shape[:2], -1)
+
+    def project_queries_backward(self, dq):
+        W, _ = self.matrices(self.params)
+        return (rows(dq) @ W.T).reshape(*dq.shape[:2], -1)
+
+    def query_weight_gradients(self, queries, dq):
+        dW, _ = self.matrices(self.grads)
+        dW += rows(queries).T @ rows(dq)
+
+    def score(self, q, keys):
+        z = q[:, None] + keys[None]  # (T,S,B,A)
+        z = tanh(z, out=z)
         scores = (z @ self.params["v"]).swapaxes(1, 2)  # (9.4)
-        return scores, ScoreCache(queries, z)
+        return scores, ScoreCache(z)
 
     def score_backward(self, dscores, cache):
-        (W, _), (dW, _) = self.matrices(self.params), self.matrices(self.grads)
-        queries, z = cache
+        """v stands in every step alike, so it is left out of dkeys, and project_keys_backward puts it in once."""
+        (z,) = cache
         dscores = dscores.swapaxes(1, 2)  # (T,S,B)
         self.grads["v"] += dscores.reshape(-1) @ rows(z)  # (9.4)'
-        da = tanh_backward(dscores[..., None] * self.params["v"], z)
+        da = tanh_backward(dscores[..., None], z)
         dq = da.sum(axis=1)  # q_t meets every source position: sum
-        dkeys = da.sum(axis=0)  # k_i meets every query: sum
-        dW += rows(queries).T @ rows(dq)
-        return (rows(dq) @ W.T).reshape(queries.shape), dkeys
+        dq *= self.params["v"]
+        return dq, da[0] if len(da) == 1 else da.sum(axis=0)  # k_i meets every query: sum

@@ -1,6 +1,7 @@
 """Attention: look back at every source position, weighted by how well it fits.
 
     k_i    = keys(h_i)                          each kind its own, once a sentence
+    q_t    = query(s_t)                         each kind its own; s_t itself where it says nothing
     e_ti   = score(q_t, k_i)                    each kind its own
     alpha_ti = exp(e_ti) / sum_j exp(e_tj)      over the real tokens j       (9.2)
     context_t = sum_i alpha_ti h_i                                           (9.3)
@@ -31,6 +32,7 @@ class Memory(NamedTuple):
 
 class AttendCache(NamedTuple):
     memory: Memory
+    queries: Any
     alphas: Any
     score: Any
 
@@ -41,7 +43,7 @@ class AttentionCache(NamedTuple):
 
 
 class Attention(Layer):
-    """What every kind of attention shares; a kind says its keys and its score.
+    """What every kind of attention shares; a kind says its keys, its queries and its score.
 
     queries (T,B,Q), hs (S,B,H) -> contexts (T,B,H), alphas (T,B,S)
     lengths (B,), on the CPU: padding gets weight exactly 0.
@@ -56,15 +58,26 @@ class Attention(Layer):
         raise NotImplementedError
 
     def project_keys_backward(self, dkeys, cache):
-        """dkeys (S,B,A) -> dhs (S,B,H)"""
+        """dkeys (S,B,A), the sum of what score_backward gave -> dhs (S,B,H)"""
         raise NotImplementedError
 
-    def score(self, queries, keys):
-        """queries (T,B,Q), keys (S,B,A) -> scores (T,B,S), cache"""
+    def project_queries(self, queries):
+        """queries (T,B,Q) -> q (T,B,A)"""
+        return queries
+
+    def project_queries_backward(self, dq):
+        """dq (T,B,A) -> dqueries (T,B,Q); the weights' part, which no step waits for, is query_weight_gradients"""
+        return dq
+
+    def query_weight_gradients(self, queries, dq):
+        """Adds what project_queries has weights for.  queries (T,B,Q), dq (T,B,A)"""
+
+    def score(self, q, keys):
+        """q (T,B,A), keys (S,B,A) -> scores (T,B,S), cache"""
         raise NotImplementedError
 
     def score_backward(self, dscores, cache):
-        """dscores (T,B,S) -> dqueries (T,B,Q), dkeys (S,B,A)"""
+        """dscores (T,B,S) -> dq (T,B,A), dkeys (S,B,A), an array of its own"""
         raise NotImplementedError
 
     def remember(self, hs, lengths=None):
@@ -85,23 +98,25 @@ class Attention(Layer):
 
     def attend(self, queries, memory):
         """queries (T,B,Q), memory -> contexts (T,B,H), alphas (T,B,S)"""
-        scores, score_cache = self.score(queries, memory.keys)
+        scores, score_cache = self.score(self.project_queries(queries), memory.keys)
         alphas = softmax(scores, mask=memory.mask)  # (9.2)
         contexts = batch_first(batch_first(alphas) @ batch_first(memory.hs))  # (9.3)
-        return (contexts, alphas), AttendCache(memory, alphas, score_cache)
+        return (contexts, alphas), AttendCache(memory, queries, alphas, score_cache)
 
     def attend_backward(self, dcontexts, dalphas, cache):
-        """dcontexts (T,B,H), dalphas (T,B,S) or None -> dqueries (T,B,Q), dkeys (S,B,A)
+        """dcontexts (T,B,H), dalphas (T,B,S) or None -> dq (T,B,A), dqueries (T,B,Q), dkeys (S,B,A)
 
-        h_i also stands in (9.3) itself: that part, the same for one step or many, is `values_backward`.
+        What is the same for one step or many is left to the caller: h_i also stands in (9.3) itself, which is
+        `values_backward`, and dq is for `query_weight_gradients`.
         """
-        memory, alphas, score_cache = cache
+        memory, _, alphas, score_cache = cache
         hs = memory.hs.transpose(1, 2, 0)  # (S,B,H) -> (B,H,S)
         dweights = batch_first(batch_first(dcontexts) @ hs)  # (9.3)'
         if dalphas is not None:
             dweights = dweights + dalphas
         dscores = softmax_backward(dweights, alphas)  # (9.2)'
-        return self.score_backward(dscores, score_cache)
+        dq, dkeys = self.score_backward(dscores, score_cache)
+        return dq, self.project_queries_backward(dq), dkeys
 
     def values_backward(self, dcontexts, alphas):
         """dh_i = sum_t alpha_ti dcontext_t.  dcontexts (T,B,H), alphas (T,B,S) -> dhs (S,B,H)"""
@@ -115,11 +130,12 @@ class Attention(Layer):
 
     def backward(self, dcontexts, dalphas, cache):
         """dcontexts (T,B,H), dalphas (T,B,S) or None -> dqueries (T,B,Q), dhs (S,B,H)"""
-        _, alphas, _ = cache.attend
+        _, queries, alphas, _ = cache.attend
         expect_floats("dcontexts", dcontexts, (*alphas.shape[:2], self.source_size), alphas.dtype)
         if dalphas is not None:
             expect_floats("dalphas", dalphas, alphas.shape, alphas.dtype)
-        dqueries, dkeys = self.attend_backward(dcontexts, dalphas, cache.attend)
+        dq, dqueries, dkeys = self.attend_backward(dcontexts, dalphas, cache.attend)
+        self.query_weight_gradients(queries, dq)
         return dqueries, self.remember_backward((self.values_backward(dcontexts, alphas), dkeys), cache.memory)
 
 

@@ -20,7 +20,7 @@ class KeysCache(NamedTuple):
 
 
 class ScoreCache(NamedTuple):
-    queries: Any
+    q: Any
     keys: Any
 
 
@@ -45,14 +45,14 @@ class DotAttention(Attention):
     def project_keys_backward(self, dkeys, cache):
         return dkeys
 
-    def score(self, queries, keys):
-        scores = batch_first(batch_first(queries) @ keys.transpose(1, 2, 0))  # (9.6)
-        return scores, ScoreCache(queries, keys)
+    def score(self, q, keys):
+        scores = batch_first(batch_first(q) @ keys.transpose(1, 2, 0))  # (9.6)
+        return scores, ScoreCache(q, keys)
 
     def score_backward(self, dscores, cache):
-        dqueries = batch_first(batch_first(dscores) @ batch_first(cache.keys))  # (9.6)'
-        dkeys = batch_first(dscores.transpose(1, 2, 0) @ batch_first(cache.queries))
-        return dqueries, dkeys
+        dq = batch_first(batch_first(dscores) @ batch_first(cache.keys))  # (9.6)'
+        dkeys = batch_first(dscores.transpose(1, 2, 0) @ batch_first(cache.q))
+        return dq, dkeys
 
 
 class GeneralAttention(DotAttention):

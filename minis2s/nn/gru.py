@@ -86,21 +86,22 @@ class GRU(Recurrent):
         n = tanh(a_n)
         return (gru_mix(n, z, h_prev),), GRUCache(h_prev, r, z, n, m, (normalised_rz, normalised_n))
 
-    def step_backward(self, dstate, cache):
-        (dh,), Wh = dstate, self.params["Wh"]
+    def step_backward(self, dstate, cache, WhT=None):
+        (dh,) = dstate
+        WhT = self.params["Wh"].T if WhT is None else WhT
         h_prev, r, z, n, m, (normalised_rz, normalised_n) = cache
         xp = array_module(dh)
         dn, dz, dh_prev = gru_mix_backward(dh, n, z, h_prev)
         da_n = self.normalise_backward(tanh_backward(dn, n), normalised_n, self.n)
         # drm is the gradient of r m. Where m = ha_n + bh, [da_rz ; drm r] is that of ha, and one product serves all.
-        drm = da_n if self.reset_after else da_n @ Wh[:, self.n].T  # (4.3)' (4.4)'
+        drm = da_n if self.reset_after else da_n @ WhT[self.n]  # (4.3)' (4.4)'
         da_rz = gru_gates_backward(drm * m, dz, r, z)
         da_rz = self.normalise_backward(da_rz, normalised_rz, self.rz)
         if self.reset_after:
-            dh_prev += xp.concatenate([da_rz, drm * r], axis=1) @ Wh.T
+            dh_prev += xp.concatenate([da_rz, drm * r], axis=1) @ WhT
         else:
             dh_prev += drm * r
-            dh_prev += da_rz @ Wh[:, self.rz].T
+            dh_prev += da_rz @ WhT[self.rz]
         return xp.concatenate([da_rz, da_n], axis=1), (dh_prev,)
 
     def hidden_weight_gradients(self, h_prevs, dxas, caches):

@@ -29,11 +29,11 @@ class SoftmaxCrossEntropy(Layer):
         super().__init__()
         self.ignore_index = ignore_index
 
-    def forward(self, logits, targets, weights=None):
+    def counted(self, logits, targets, weights):
+        """w_n / sum w and the targets, 0 where they do not count.  -> scale (...), targets (...)"""
         expect_floats("logits", logits, (..., "V"))
         expect_shape("targets", targets, logits.shape[:-1])
         xp = array_module(logits)
-        V = logits.shape[-1]
         counted = xp.ones(targets.shape, dtype=logits.dtype)
         if weights is not None:
             expect_floats("weights", weights, targets.shape, logits.dtype)
@@ -42,14 +42,19 @@ class SoftmaxCrossEntropy(Layer):
             real = targets != self.ignore_index
             counted = counted * real
             targets = xp.where(real, targets, 0)
-        expect_ids("targets", targets, V)
+        expect_ids("targets", targets, logits.shape[-1])
+        total = counted.sum()
+        return counted / xp.where(total > 0, total, xp.ones_like(total)), targets
+
+    def forward(self, logits, targets, weights=None):
+        scale, targets = self.counted(logits, targets, weights)
+        xp = array_module(logits)
+        V = logits.shape[-1]
         log_total = xp.empty(targets.shape, dtype=logits.dtype)
         flat, flat_total = logits.reshape(-1, V), log_total.reshape(-1)
         for block in row_blocks(flat):
             flat_total[block] = logsumexp(flat[block])
         nll = log_total - xp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # (5.2)
-        total = counted.sum()
-        scale = counted / xp.where(total > 0, total, xp.ones_like(total))
         return (scale * nll).sum(), CrossEntropyCache(logits, log_total, targets, scale)  # (5.3)
 
     def backward(self, dloss, cache):
@@ -68,6 +73,26 @@ class SoftmaxCrossEntropy(Layer):
             d[xp.arange(len(d)), targets[block]] -= 1
             d *= dnll[block]
         return dlogits
+
+    def overwrite(self, logits, targets, weights=None):
+        """Loss and gradient at once, for one who needs the logits no more: dlogits takes their place.  -> loss ()
+
+        The numbers of forward and of backward with dloss = 1, but every exponential is taken once, and no memory.
+        """
+        scale, targets = self.counted(logits, targets, weights)
+        xp = array_module(logits)
+        flat, scale, targets = logits.reshape(-1, logits.shape[-1]), scale.reshape(-1), targets.reshape(-1)
+        nll = xp.empty(scale.shape, dtype=logits.dtype)
+        for block in row_blocks(flat):
+            a, w, wanted = flat[block], scale[block], (xp.arange(len(flat[block])), targets[block])
+            a -= a.max(axis=1, keepdims=True)
+            nll[block] = -a[wanted]
+            xp.exp(a, out=a)
+            total = a.sum(axis=1)
+            nll[block] += xp.log(total)
+            a *= (w / total)[:, None]
+            a[wanted] -= w
+        return (scale * nll).sum()
 
     def __repr__(self):
         return f"SoftmaxCrossEntropy(ignore_index={self.ignore_index})"

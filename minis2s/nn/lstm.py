@@ -77,8 +77,8 @@ class LSTM(Recurrent):
         h, c, cache = lstm_cell(a, c_prev)
         return (h, c), (cache, normalised)
 
-    def step_backward(self, dstate, cache):
+    def step_backward(self, dstate, cache, WhT=None):
         (dh, dc), (cache, normalised) = dstate, cache
         da, dc_prev = lstm_cell_backward(dh, dc, cache)
-        dxa, dh_prev = self.preactivate_backward(da, normalised)
+        dxa, dh_prev = self.preactivate_backward(da, normalised, WhT)
         return dxa, (dh_prev, dc_prev)

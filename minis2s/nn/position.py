@@ -16,7 +16,6 @@ from .linear import rows
 
 
 class ScoreCache(NamedTuple):
-    queries: Any
     keys: Any
 
 
@@ -44,16 +43,22 @@ class PositionAttention(Attention):
     def project_keys_backward(self, dkeys, cache):
         return dkeys
 
-    def score(self, queries, keys):
-        scores = rows(queries) @ self.params["W"]
-        scores += self.params["b"]  # (9.8)
-        return scores.reshape(*queries.shape[:2], -1)[:, :, : len(keys)], ScoreCache(queries, keys)
+    def project_queries(self, queries):
+        q = rows(queries) @ self.params["W"]
+        q += self.params["b"]  # (9.8)
+        return q.reshape(*queries.shape[:2], -1)
+
+    def project_queries_backward(self, dq):
+        return (rows(dq) @ self.params["W"].T).reshape(*dq.shape[:2], -1)
+
+    def query_weight_gradients(self, queries, dq):
+        self.grads["W"] += rows(queries).T @ rows(dq)  # (9.8)'
+        self.grads["b"] += rows(dq).sum(axis=0)
+
+    def score(self, q, keys):
+        return q[:, :, : len(keys)], ScoreCache(keys)
 
     def score_backward(self, dscores, cache):
-        queries, keys = cache
         T, B, S = dscores.shape
         unused = zeros_like(dscores, (T, B, self.params["b"].size - S))
-        da = rows(array_module(dscores).concatenate([dscores, unused], axis=2))
-        self.grads["W"] += rows(queries).T @ da  # (9.8)'
-        self.grads["b"] += da.sum(axis=0)
-        return (da @ self.params["W"].T).reshape(queries.shape), zeros_like(keys)
+        return array_module(dscores).concatenate([dscores, unused], axis=2), zeros_like(cache.keys)

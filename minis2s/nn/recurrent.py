@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..backend import array_module, from_numpy
 from ..contracts import expect_floats, expect_lengths, expect_positive, expect_tuple
-from ..functional import flush, length_mask
+from ..functional import flush, length_mask, transposed
 from ..layer import Layer, uniform, zeros
 from .layer_norm import layer_norm, layer_norm_backward
 from .linear import rows
@@ -59,8 +59,11 @@ class Recurrent(Layer):
         """xa (B,GH) = x_t Wx + b, the state before -> the state after, cache."""
         raise NotImplementedError
 
-    def step_backward(self, dstate, cache):
-        """The gradient of the state after -> dxa (B,GH), the gradient of the state before."""
+    def step_backward(self, dstate, cache, WhT=None):
+        """The gradient of the state after -> dxa (B,GH), the gradient of the state before.
+
+        WhT (GH,H): the transpose of Wh, from a caller that has many steps to go back (functional.transposed).
+        """
         raise NotImplementedError
 
     def preactivate(self, xa, h_prev):
@@ -69,10 +72,10 @@ class Recurrent(Layer):
         a += xa  # (1.1)
         return self.normalise(a)
 
-    def preactivate_backward(self, da, cache):
+    def preactivate_backward(self, da, cache, WhT=None):
         """da (B,GH) -> dxa (B,GH), dh_prev (B,H)"""
         da = self.normalise_backward(da, cache)
-        return da, da @ self.params["Wh"].T  # (1.1)'
+        return da, da @ (self.params["Wh"].T if WhT is None else WhT)  # (1.1)'
 
     def normalise(self, a, part=slice(None)):
         """With layer_norm, normalise a and only then add b; else leave it.  `part`: which gates a holds -> a, cache"""
@@ -125,8 +128,8 @@ class Recurrent(Layer):
         h_all = xp.empty((T + 1, B, H), dtype=x.dtype)
         h_prevs, hs = (h_all[1:], h_all[:-1]) if self.reverse else (h_all[:-1], h_all[1:])
         caches = [None] * T
+        h_prevs[self.times(T)[0]] = state[0]
         for t in self.times(T):
-            h_prevs[t] = state[0]
             after, caches[t] = self.step(xas[t], state)
             state = after if t < shortest else carry(active[t], after, state)
             hs[t] = state[0]
@@ -140,14 +143,15 @@ class Recurrent(Layer):
         dstate = self.zero_state(x) if dstateT is None else self.check_state("dstateT", dstateT, B)
         if dhs is not None:
             expect_floats("dhs", dhs, h_prevs.shape, self.dtype)
+        WhT = transposed(self.params["Wh"], T)
         for t in reversed(self.times(T)):
             if dhs is not None:
                 dstate = (dstate[0] + dhs[t], *dstate[1:])  # h_t is used at t and at t + 1: sum
             if t < shortest:
-                dxas[t], dstate = self.step_backward(dstate, caches[t])
+                dxas[t], dstate = self.step_backward(dstate, caches[t], WhT)
             else:
                 dafter, dcarried = carry_backward(active[t], dstate)
-                dxas[t], dbefore = self.step_backward(dafter, caches[t])
+                dxas[t], dbefore = self.step_backward(dafter, caches[t], WhT)
                 dstate = tuple(d + carried for d, carried in zip(dbefore, dcarried, strict=True))
             dstate = tuple(flush(d) for d in dstate)
         self.hidden_weight_gradients(h_prevs, dxas, caches)

@@ -40,7 +40,7 @@ class RNN(Recurrent):
         h, cache = rnn_cell(a)
         return (h,), (cache, normalised)
 
-    def step_backward(self, dstate, cache):
+    def step_backward(self, dstate, cache, WhT=None):
         (dh,), (cache, normalised) = dstate, cache
-        dxa, dh_prev = self.preactivate_backward(rnn_cell_backward(dh, cache), normalised)
+        dxa, dh_prev = self.preactivate_backward(rnn_cell_backward(dh, cache), normalised, WhT)
         return dxa, (dh_prev,)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from ..backend import array_module
 from ..contracts import expect_choice, expect_floats, expect_positive, expect_tuple
-from ..functional import flush
+from ..functional import flush, transposed
 from ..layer import Composite
 from .dropout import Dropout
 from .gru import GRU
@@ -151,12 +151,17 @@ class Stack(Composite):
         h_prevs = [layer_state[0] for layer_state in state]
         return (after[-1][0], tuple(after)), StepCache(inputs, h_prevs, caches, dropout_caches)
 
-    def step_backward(self, dh, dstate, cache):
+    def transposed(self, times):
+        """What step_backward takes for WhTs, for so many steps."""
+        return [transposed(layer.params["Wh"], times) for layer in self.layers]
+
+    def step_backward(self, dh, dstate, cache, WhTs):
         """dh (B,H) on top, the gradient of the states after -> dxas of each layer, that of the states before."""
         dxas, before = [], []
         for index in reversed(range(len(self.layers))):
             layer, (dh_state, *rest) = self.layers[index], dstate[index]
-            dxa, dbefore = layer.step_backward((dh + dh_state, *rest), cache.layers[index])  # h is used twice: sum
+            dlayer = (dh + dh_state, *rest)  # h is used twice: sum
+            dxa, dbefore = layer.step_backward(dlayer, cache.layers[index], WhTs[index])
             dxas.insert(0, dxa)
             before.insert(0, tuple(flush(d) for d in dbefore))
             if index > 0:
