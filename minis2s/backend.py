@@ -4,7 +4,7 @@ Every computation asks `xp = array_module(x)` and writes `xp.tanh(x)`; arrays on
 on a GPU give CuPy. Nothing else in the library imports either for arithmetic.
 """
 
-from functools import cache
+from functools import cache, wraps
 
 import numpy as np
 
@@ -39,13 +39,20 @@ def map_tree(function, tree):
     return function(tree)
 
 
+def expect_device(device):
+    """ValueError unless `device` is 'cpu' or 'gpu'; RuntimeError that says what is missing where there is no GPU."""
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if device == "gpu":
+        _cupy()
+
+
 def to_device(tree, device):
     """The same tree with every array on `device` ('cpu' or 'gpu'); anything that is no array stays as it is.
 
-    Raises RuntimeError with one sentence where there is no GPU to go to.
+    Raises what `expect_device` does.
     """
-    if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    expect_device(device)
     if device == "cpu":
         return map_tree(to_numpy, tree)
     cupy = _cupy()
@@ -63,10 +70,55 @@ def from_numpy(array, like):
     return array if xp is np else xp.asarray(array)
 
 
+def to_floats(numbers):
+    """Numbers, of Python or 0-d arrays, as Python floats: those on a GPU all in one transfer, waited for once."""
+    xp = array_module(*numbers)
+    return [float(number) for number in numbers] if xp is np else xp.stack(numbers).tolist()
+
+
+def fused(function):
+    """A chain of elementwise operations on arrays and scalars, given by position: on a GPU they become one kernel."""
+    on_device = cache(lambda xp: xp.fuse(function))
+
+    @wraps(function)
+    def call(*operands):
+        xp = array_module(*operands)
+        return function(*operands) if xp is np else on_device(xp)(*operands)
+
+    return call
+
+
 def keep_mask(rng, like, keep):
-    """1 / keep with probability `keep`, else 0, with the shape, dtype and device of `like`."""
-    mask = from_numpy(rng.random(like.shape, dtype=np.float32), like) < keep
-    return mask * array_module(like).asarray(1 / keep, dtype=like.dtype)
+    """1 / keep with probability `keep`, else 0, with the shape, dtype and device of `like`.
+
+    On the CPU rng draws every number. On a GPU it draws one key, from which the GPU makes the mask: nothing large is
+    moved, nothing waited for. An rng in the same state gives the same mask again, but another one on the other device:
+    to compare devices, leave dropout out, or take mask_of_key on both.
+    """
+    if array_module(like) is not np:
+        return mask_of_key(rng.integers(1 << 64, dtype=np.uint64), like, keep)
+    mask = rng.random(like.shape, dtype=np.float32) < keep
+    return mask * np.asarray(1 / keep, dtype=like.dtype)
+
+
+def mask_of_key(key, like, keep):
+    """What keep_mask is on a GPU: a function of key (a NumPy uint64) and place, on every device the same bits."""
+    places = array_module(like).arange(like.size, dtype=np.uint64)
+    return kept(places, key, np.uint64(keep * 2**32), like.dtype.type(1 / keep)).reshape(like.shape)
+
+
+@fused
+def kept(places, key, bound, weight):
+    """weight where the upper half of a place's number is below bound, else 0.  places (N,) uint64 -> mask (N,)
+
+    The number of place n is what SplitMix64 gives n steps after the state `key`: a formula of n, so all places are
+    worked out side by side.  Source: Steele, Lea & Flood 2014.
+    """
+    z = key + places * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(32) < bound) * weight
 
 
 def scatter_add(target, ids, updates):
@@ -101,17 +153,25 @@ RANKS = 8
 @cache
 def _cupy():
     """CuPy, if it is installed and finds a device; otherwise a RuntimeError that says what is missing."""
+    install = 'pip install "minis2s[cuda12]" or "minis2s[cuda13]", after your CUDA version'
     try:
         import cupy
     except ImportError:
-        raise RuntimeError(
-            "device 'gpu' needs CuPy, which is not installed: pip install \"minis2s[cuda12]\" or \"minis2s[cuda13]\", "
-            "after your CUDA version"
-        ) from None
+        raise RuntimeError(f"device 'gpu' needs CuPy, which is not installed: {install}") from None
     try:
         devices = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise RuntimeError(f"device 'gpu': CuPy is installed, but the CUDA driver does not answer ({error})") from None
+        if "cudaErrorNoDevice" not in str(error):
+            raise RuntimeError(
+                f"device 'gpu': CuPy is installed, but the CUDA driver does not answer ({error})"
+            ) from None
+        devices = 0
     if devices == 0:
         raise RuntimeError("device 'gpu': CuPy and the CUDA driver are there, but no GPU is visible")
+    try:
+        cupy.cuda.nvrtc.getVersion()  # compiles CuPy's kernels; not in its wheel
+    except (RuntimeError, ImportError, OSError) as error:
+        raise RuntimeError(
+            f"device 'gpu': CuPy finds a GPU, but not the CUDA toolkit ({str(error).strip()}): {install}"
+        ) from None
     return cupy

@@ -1,4 +1,4 @@
-"""minis2s demo | translate | train | evaluate | predict | results | data | gradcheck"""
+"""minis2s demo | translate | train | evaluate | predict | results | figures | data | gradcheck | doctor | bench"""
 
 import argparse
 import sys
@@ -12,12 +12,14 @@ def build_parser():
 
     command = commands.add_parser("demo", help="learn to translate English dates to Chinese, in a minute or two")
     command.add_argument("--seed", type=int, default=0)
+    add_device(command)
     command.set_defaults(run=run_demo)
 
     command = commands.add_parser("translate", help="translate with a saved model, by default the demo's")
     command.add_argument("text", nargs="*", help="texts to translate; without any, a line each from standard input")
     command.add_argument("--model", default=None, help="a saved model")
     command.add_argument("--beam", type=int, default=1, help="how many beginnings to carry on side by side")
+    add_device(command)
     command.set_defaults(run=run_translate)
 
     command = commands.add_parser("train", help="run an experiment, from where it stands if it was stopped")
@@ -27,23 +29,35 @@ def build_parser():
     command.add_argument("--minutes", type=float, default=None, help="how long to train at most")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--save-every", type=float, default=60.0, help="seconds between checkpoints")
+    add_device(command)
     command.set_defaults(run=run_train)
 
     command = commands.add_parser("evaluate", help="score a run's best model again")
     command.add_argument("folder", metavar="RUN")
-    command.add_argument("--split", choices=["train", "valid", "test"], default="test")
+    command.add_argument("--split", default="test", help="train, valid, test or a further one of the task, as longer")
+    command.add_argument("--beam", type=int, default=None, help="how many beginnings to carry on side by side")
+    command.add_argument("--length-penalty", type=float, default=None)
     command.add_argument("--data", default=None, help="the directory of the corpus")
+    add_device(command)
     command.set_defaults(run=run_evaluate)
 
     command = commands.add_parser("predict", help="translate with a run's best model")
     command.add_argument("folder", metavar="RUN")
     command.add_argument("text", nargs="*", help="texts; without any, a line each from standard input")
     command.add_argument("--beam", type=int, default=1, help="how many beginnings to carry on side by side")
+    add_device(command)
     command.set_defaults(run=run_predict)
 
     command = commands.add_parser("results", help="a table of finished runs")
-    command.add_argument("folders", metavar="RUN", nargs="*", help="folders of runs, by default all in runs/")
+    command.add_argument("runs", metavar="RUN", nargs="*", help="folders of runs or saved records, by default runs/*")
+    command.add_argument("--save", metavar="FOLDER", help="keep the records of the runs there, a file each")
     command.set_defaults(run=run_results)
+
+    command = commands.add_parser("figures", help="draw the pictures of the chapters")
+    command.add_argument("names", metavar="NAME", nargs="*", help="which; without any, all")
+    command.add_argument("--out", default="figures", dest="folder", help="the folder to write them into")
+    command.add_argument("--results", default="figures/results", help="the folder of results that some are drawn from")
+    command.set_defaults(run=run_figures)
 
     command = commands.add_parser("data", help="the corpora: which there are, and where; fetch one")
     command.add_argument("action", choices=["list", "fetch"])
@@ -56,7 +70,25 @@ def build_parser():
     command.add_argument("layer", nargs="*", help="one layer, such as lstm; without one, all")
     command.set_defaults(run=run_gradcheck)
 
+    command = commands.add_parser("doctor", help="what is installed here, and what is missing")
+    command.add_argument("--data", default=None, help="the directory of the corpora")
+    command.set_defaults(run=run_doctor)
+
+    command = commands.add_parser("bench", help="how fast, beside PyTorch on the same processor")
+    command.add_argument("names", metavar="WORKLOAD", nargs="*", help="or ablation, scaling, decoding")
+    command.add_argument("--threads", type=int, default=2, help="of each process")
+    command.add_argument("--rounds", type=int, default=7, help="how many turns each takes")
+    command.add_argument("--dtype", default="float32", help="float32 or float64")
+    command.add_argument("--profile", action="store_true", help="only where the time of our own step goes")
+    command.add_argument("--json", metavar="FILE", default=None, help="all numbers")
+    command.add_argument("--figure", metavar="FILE", default=None, help="a picture of the workloads, or of scaling")
+    command.set_defaults(run=run_bench)
+
     return parser
+
+
+def add_device(command):
+    command.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="where to compute")
 
 
 def main(arguments=None):
@@ -79,7 +111,7 @@ def main(arguments=None):
 def run_demo(options):
     from .demo import demo
 
-    demo(options.seed)
+    demo(options.seed, device=options.device)
 
 
 def run_translate(options):
@@ -100,6 +132,7 @@ def print_translations(path, options):
     from .translator import Translator
 
     translator = Translator.load(path)
+    translator.model.to(options.device)
     texts = options.text or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     for translation in translator.translate(texts, width=options.beam):
         print(translation.text)
@@ -111,7 +144,15 @@ def run_train(options):
     from . import experiment, runs
 
     chosen = experiment.read(options.experiment)
-    run = runs.train(chosen, options.folder, options.seed, options.data, options.minutes, options.save_every)
+    run = runs.train(
+        chosen,
+        options.folder,
+        options.seed,
+        options.data,
+        options.minutes,
+        options.save_every,
+        device=options.device,
+    )
     print(f"\n{run.path('samples.txt').read_text(encoding='utf-8')}")
     print_scores(run.results()["scores"])
     print(f'\n{run.folder} holds the run; now try: minis2s predict {run.folder} "a text of yours"')
@@ -120,18 +161,35 @@ def run_train(options):
 def run_evaluate(options):
     from .runs import evaluate
 
-    print_scores(evaluate(options.folder, options.split, options.data))
+    asked = {"width": options.beam, "length_penalty": options.length_penalty}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    print_scores(evaluate(options.folder, options.split, options.data, options.device, **asked))
 
 
 def print_scores(scores):
-    print("  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+    print("  ".join(f"{name} {value:.4g}" for name, value in scores.items() if value is not None))
 
 
 def run_results(options):
-    from .runs import table
+    from . import results
 
-    folders = options.folders or sorted(path.parent for path in Path("runs").glob("*/experiment.json"))
-    print(table(folders))
+    paths = options.runs or sorted(path.parent for path in Path("runs").glob("*/experiment.json"))
+    records = [record for record in map(results.read, paths) if record is not None]
+    if options.save:
+        results.save(records, options.save)
+    print(results.table(records))
+
+
+def run_figures(options):
+    from .contracts import expect_choice
+    from .figures import FIGURES, draw
+
+    for name in options.names:
+        expect_choice("NAME", name, FIGURES)
+    for name in options.names or FIGURES:
+        paths = draw(name, options.folder, options.results)
+        for line in paths or [f"{name}: {options.results} holds nothing to draw"]:
+            print(line, flush=True)
 
 
 def run_data(options):
@@ -158,3 +216,18 @@ def run_gradcheck(options):
             checked += 1
     print(f"{checked - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def run_doctor(options):
+    from .doctor import facts
+
+    for name, fact in facts(options.data):
+        print(f"{name:<16} {fact}", flush=True)
+
+
+def run_bench(options):
+    from .bench.command import bench
+    from .bench.race import Setting
+
+    setting = Setting(options.threads, options.rounds, options.dtype)
+    bench(options.names, setting, options.profile, options.json, options.figure)

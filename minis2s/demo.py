@@ -13,14 +13,15 @@ FIGURE = Path("figures/attention_dates.png")
 SHOWN = ("Tuesday, September 27, 1994", "Sat, 29 Feb 2020", "March 3, 2031")
 
 
-def demo(seed=0, folder=FOLDER, figure=FIGURE):
+def demo(seed=0, folder=FOLDER, figure=FIGURE, device="cpu"):
     """Run the experiment "dates" anew, show a dozen translations, draw what was attended to -> its scores"""
     dates = experiment.read("dates")
-    run = runs.train(dates, folder, seed, fresh=True)
+    run = runs.train(dates, folder, seed, fresh=True, device=device)
     results, translator = run.results(), Translator.load(run.path("model.npz"))
+    translator.model.to(device)
     print(
-        f"\nexact match on {results['pairs']['test']:,} held-out dates, no day of which occurs in training in any format: "
-        f"{results['scores']['exact_match']:.2%}  ({results['seconds']:.0f} s of training)\n"
+        f"\nexact match on {results['pairs']['test']:,} held-out dates, no day of which occurs in training in any "
+        f"format: {results['scores']['exact_match']:.2%}  ({results['seconds']:.0f} s of training)\n"
     )
     dozen = load_task(seed=seed, **experiment.task_options(dates)).test[:12]
     for pair, translation in zip(dozen, translator.translate([pair.source for pair in dozen]), strict=True):

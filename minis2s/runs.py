@@ -21,6 +21,7 @@ import numpy as np
 
 from . import __version__, checkpoint
 from .atomic import unfinished, write_atomically
+from .backend import expect_device
 from .contracts import expect_choice, expect_count
 from .data.tasks import load_task, load_truth
 from .experiment import Experiment, describe, prepare, task_options
@@ -133,12 +134,24 @@ class Run:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=SAVE_EVERY, report=print, fresh=False):
+def train(
+    experiment,
+    folder=None,
+    seed=0,
+    data=None,
+    minutes=None,
+    save_every=SAVE_EVERY,
+    report=print,
+    fresh=False,
+    device="cpu",
+):
     """Run an experiment in its folder, from where it stands if it was stopped, or anew if it is to be fresh -> Run
 
-    A run that is stopped at any moment, and started again with the same words, ends with the same bits as one that
-    never was (but for a limit in minutes, which counts the time of this machine).
+    A run on the CPU that is stopped at any moment, and started again with the same words, ends with the same bits as
+    one that never was (but for a limit in minutes, which counts the time of this machine). What it saves does not
+    depend on the device: begun on one it can be taken up on the other.
     """
+    expect_device(device)
     name = experiment.name if seed == 0 else f"{experiment.name}-{seed}"
     run = Run(Path("runs") / name if folder is None else folder, experiment, seed)
     if not fresh and run.exists() and run.results() is not None:
@@ -149,6 +162,7 @@ def train(experiment, folder=None, seed=0, data=None, minutes=None, save_every=S
         run.clear()
     run.begin()
     trainer, translator = prepared.trainer, prepared.translator
+    translator.model.to(device)
     report(describe(experiment, prepared))
     if run.resume(trainer):
         report(f"going on after step {trainer.steps}, epoch {trainer.at.epoch + 1}")
@@ -183,6 +197,7 @@ def outcome(run, translator, trainer, splits, data=None):
         "pairs": {"train": len(splits.train), "valid": len(splits.valid), "test": len(splits.test)}
         | {name: len(pairs) for name, pairs in splits.more.items()},
         "parameters": translator.model.size,
+        "device": translator.model.device,
         "steps": trainer.steps,
         "epochs": trainer.at.epoch,
         "seconds": round(trainer.at.seconds, 1),
@@ -202,13 +217,15 @@ def attempt_of(translator, experiment, pairs, data=None, **evaluation):
     return attempt(translator, pairs, **asked, **load_truth(experiment.task["name"], data))
 
 
-def evaluate(folder, split="test", data=None, **evaluation):
+def evaluate(folder, split="test", data=None, device="cpu", **evaluation):
     """The scores of a run's best model, worked out again -> dict; `evaluation`: another width or length_penalty."""
+    expect_device(device)
     run = Run.at(folder)
     splits = load_task(seed=run.seed, directory=data, **task_options(run.experiment))
     sets = {"train": splits.train, "valid": splits.valid, "test": splits.test} | splits.more
     expect_choice("split", split, sets)
     translator = Translator.load(run.path("model.npz"))
+    translator.model.to(device)
     return score(attempt_of(translator, run.experiment, sets[split], data, **evaluation), metrics_of(run.experiment))
 
 

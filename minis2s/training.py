@@ -1,14 +1,19 @@
-"""The training loop: forward, backward, clip, step; after every epoch a look at held-out data."""
+"""The training loop: forward, backward, clip, step; after every epoch a look at held-out data.
+
+A GPU works behind the loop's back, and to ask it for a number is to wait until it has caught up. So a step leaves its
+loss and its norm where they are, and `Trainer.read` fetches them when they are wanted: for the progress bar now and
+then, at the end of an epoch, before anything is saved.
+"""
 
 import math
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backend import from_numpy, to_device
+from .backend import array_module, from_numpy, to_device, to_floats
 from .contracts import expect_arrays, expect_choice, expect_count, expect_fraction, expect_positive
 from .data.batches import batches_by_length
 from .data.vocabulary import PAD, UNK
@@ -17,12 +22,14 @@ from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
 from .progress import progress
 
+READ_EVERY = 0.5  # seconds; on the CPU, where nothing is waited for, after every step
+
 
 class StepResult(NamedTuple):
-    """loss: mean over the batch's real tokens; norm: of all gradients, before clipping."""
+    """loss: mean over the batch's real tokens; norm: of all gradients, before clipping. Floats, on a GPU arrays ()."""
 
-    loss: float
-    norm: float
+    loss: Any
+    norm: Any
 
 
 class Evaluation(NamedTuple):
@@ -75,6 +82,7 @@ class Trainer:
         self.batch_size, self.seed = int(batch_size), int(seed)  # JSON knows no integers of NumPy's
         self.lr = self.optimiser.lr
         self.at = Standing()
+        self.unread = []  # (StepResult, tokens) of the epoch's steps that `at` does not count yet
         self.best_params = {}
 
     @property
@@ -84,26 +92,49 @@ class Trainer:
     def step(self, batch):
         """One step on one batch -> StepResult.
 
-        Raises FloatingPointError, the parameters unchanged, if loss or gradient is not finite.
+        Raises ValueError for an id that the model has no word for, and FloatingPointError if loss or gradient is not
+        finite. Such a step changes no parameter, on a GPU neither, though there it is `read` that raises.
         """
-        batch = batch.to(self.model.device)
+        batch = batch.for_model(self.model)
         rng = np.random.default_rng([self.seed, 1, self.steps])
         forcing = self.teacher_forcing(self.steps) if callable(self.teacher_forcing) else self.teacher_forcing
         (logits, _), cache = self.model.forward(batch.source, batch.source_lengths, batch.y, forcing, rng)
-        loss, loss_cache = self.loss.forward(logits, batch.targets)
+        loss = self.loss.overwrite(logits, batch.targets)
         self.model.zero_grad()
-        self.model.backward(self.loss.backward(1.0, loss_cache), None, cache)
+        self.model.backward(logits, None, cache)  # which are dlogits now
         norm = clip_by_global_norm(self.model.grads, self.clip)
-        loss, norm = float(loss), float(norm)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise FloatingPointError(
-                f"step {self.steps + 1}: the loss is {loss} and the gradient norm {norm}; "
-                f"the parameters are those of step {self.steps} (try a smaller learning rate than {self.lr})"
-            )
         if self.schedule is not None:
             self.optimiser.lr = self.lr * self.schedule(self.steps)
+        if self.model.device == "gpu":
+            update_where_finite(loss, norm, self.optimiser, self.model)
+            return StepResult(loss, norm)
+        result = StepResult(float(loss), float(norm))
+        self.expect_finite(self.steps + 1, result)
         self.optimiser.update(self.model.params, self.model.grads)
-        return StepResult(loss, norm)
+        return result
+
+    def expect_finite(self, step, result):
+        """FloatingPointError unless the loss and the norm of that step, in floats, are finite."""
+        if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
+            raise FloatingPointError(
+                f"step {step}: the loss is {result.loss} and the gradient norm {result.norm}; "
+                f"it changed no parameter (try a smaller learning rate than {self.lr})"
+            )
+
+    def read(self):
+        """Count the epoch's steps since the last reading, waiting for the GPU -> the StepResult of the last, in floats
+
+        Raises FloatingPointError for one that was not finite; from there on they are not counted.
+        """
+        unread, self.unread = self.unread, []
+        numbers = to_floats([number for result, _ in unread for number in result])
+        for n, (_, tokens) in enumerate(unread):
+            result = StepResult(*numbers[2 * n : 2 * n + 2])
+            self.expect_finite(self.steps - len(unread) + n + 1, result)
+            self.at.batch += 1
+            self.at.total += result.loss * tokens  # batches differ in tokens: weight by them
+            self.at.tokens += tokens
+        return result if unread else None
 
     def train_epoch(self, examples, deadline=None, after_step=None):
         """What is left of one pass over the examples, in an order of its own -> mean loss per token.
@@ -112,19 +143,21 @@ class Trainer:
         """
         rng = np.random.default_rng([self.seed, 0, self.at.epoch])
         batches = batches_by_length(examples, self.batch_size, rng)[self.at.batch :]
-        start, before = time.monotonic(), self.at.tokens
+        every = 0.0 if self.model.device == "cpu" else READ_EVERY
+        start = last = time.monotonic()
+        before = self.at.tokens
         for batch, show in progress(batches, f"epoch {self.at.epoch + 1}"):
-            result = self.step(batch)
-            self.at.batch += 1
-            self.at.total += result.loss * batch.tokens  # batches differ in tokens: weight by them
-            self.at.tokens += batch.tokens
-            speed = (self.at.tokens - before) / (time.monotonic() - start)
-            loss = self.at.total / self.at.tokens
-            show(loss=f"{loss:.3f}", norm=f"{result.norm:.2f}", tokens_per_s=f"{speed:,.0f}")
+            self.unread.append((self.step(batch), batch.tokens))
+            if time.monotonic() - last >= every:
+                result, last = self.read(), time.monotonic()
+                speed = (self.at.tokens - before) / (last - start)
+                loss = self.at.total / self.at.tokens
+                show(loss=f"{loss:.3f}", norm=f"{result.norm:.2f}", tokens_per_s=f"{speed:,.0f}")
             if after_step is not None:
                 after_step()
             if deadline is not None and time.monotonic() > deadline:
                 break
+        self.read()
         loss = self.at.total / self.at.tokens
         self.at.epoch, self.at.batch, self.at.total, self.at.tokens = self.at.epoch + 1, 0, 0.0, 0
         return loss
@@ -192,7 +225,11 @@ class Trainer:
         return at.log
 
     def state(self):
-        """All that a run needs to go on -> arrays by name (on the CPU), a description that JSON can hold"""
+        """All that a run needs to go on -> arrays by name (on the CPU), a description that JSON can hold
+
+        Raises FloatingPointError as `read` does: what is saved is known to be finite.
+        """
+        self.read()
         arrays = {f"params/{name}": array.copy() for name, array in self.model.params.items()}
         arrays |= {f"best/{name}": array.copy() for name, array in self.best_params.items()}
         for name, slots in self.optimiser.state.items():
@@ -208,6 +245,7 @@ class Trainer:
             parts[part][rest] = array
         self.expect_own(parts, description)
         self.model.load(parts["params"])
+        self.unread = []
         own = self.model.params
         self.best_params = {name: from_numpy(array.copy(), own[name]) for name, array in parts["best"].items()}
         self.optimiser.state = {}
@@ -240,6 +278,23 @@ class Trainer:
         expect_arrays("optimiser", parts["optimiser"], moments, "optimiser")
 
 
+def update_where_finite(loss, norm, optimiser, model):
+    """The optimiser's step on a GPU; where loss or norm is not finite the parameters stay. Nothing waits to know which.
+
+    p - 0 m = p: they stay because gradients and learning rate become 0; the moments of such a step fade.
+    """
+    xp = array_module(loss)
+    finite = xp.isfinite(loss) & xp.isfinite(norm)
+    for grad in model.grads.values():
+        grad[...] = xp.where(finite, grad, 0)  # not a product: 0 nan = nan
+    lr = optimiser.lr
+    optimiser.lr = lr * finite.astype(loss.dtype)
+    try:
+        optimiser.update(model.params, model.grads)
+    finally:
+        optimiser.lr = lr
+
+
 def expect_limits(
     epochs: int,
     minutes: float | None = None,
@@ -262,7 +317,7 @@ def evaluate(model, examples, batch_size=256):
     """Loss per token and exact matches of decoded sentences on held-out examples -> Evaluation"""
     right = 0
     for positions, batch in batches_by_length(examples, batch_size):
-        moved = batch.to(model.device)
+        moved = batch.for_model(model)
         decoded = greedy(model, moved.source, moved.source_lengths, max_length=2 * len(batch.y))
         for position, hypothesis in zip(positions, decoded, strict=True):
             target = list(examples[position].target)
@@ -275,7 +330,7 @@ def held_out_loss(model, examples, batch_size=256):
     loss = SoftmaxCrossEntropy(ignore_index=PAD)
     total = tokens = 0
     for _, batch in batches_by_length(examples, batch_size):
-        batch = batch.to(model.device)
+        batch = batch.for_model(model)
         (logits, _), _ = model.forward(batch.source, batch.source_lengths, batch.y)
         total += float(loss.forward(logits, batch.targets)[0]) * batch.tokens
         tokens += batch.tokens

@@ -80,7 +80,7 @@ class Translator:
         examples = self.encode([Pair(text, "") for text in texts])
         translations = [None] * len(texts)
         for positions, batch in batches_by_length(examples, batch_size):
-            batch = batch.to(self.model.device)
+            batch = batch.for_model(self.model)
             found = beam_search(self.model, batch.source, batch.source_lengths, width, max_length, length_penalty)
             for position, (best, *_) in zip(positions, found, strict=True):
                 translations[position] = self._translation(texts[position], best)

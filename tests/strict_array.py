@@ -17,13 +17,15 @@ The traps of CuPy that it reproduces:
 - functions have CuPy's parameters: no `where=` in ufuncs, no `where=` or `initial=` in reductions, no `out=`
   in einsum, no `mode=` in take, no `min=` or `max=` in the function clip, no `kind` of sort but 'stable';
 - `add.at`, `maximum.at` and `minimum.at` exist, for 32 and 64 bits; `cupy.scatter_add` does not;
-- names that CuPy lacks (`errstate`, `unstack`, `insert`) are AttributeErrors; so are names not listed below.
+- names that CuPy lacks (`errstate`, `unstack`, `insert`) are AttributeErrors; so are names not listed below;
+- a function decorated by `fuse` takes arrays, scalars and None, by position only, and becomes one kernel: it has
+  operators, ufuncs and a few functions beside, but no shapes, indices or products of matrices, and it cannot branch
+  on a value.
 
 Stricter than CuPy on purpose: CuPy hands `np.tanh(x)` to its own tanh, moves NumPy arrays used as indices,
 lets a NumPy array through in functions that only call its method (`cupy.sum`), and reads a 0-d device array
 that is the bound of a slice or of `arange`, waiting for it.
-Not reproduced: a function decorated by `fuse` takes arrays and scalars by position only; CuPy never warns of
-overflow or division by zero; sums are added in another order.
+Not reproduced: CuPy never warns of overflow or division by zero; sums are added in another order.
 """
 
 import contextlib
@@ -138,9 +140,14 @@ ATOMIC = {"int32", "int64", "uint32", "uint64", "float32", "float64"}
 SCATTERED = {"add": ATOMIC | {"float16"}, "maximum": ATOMIC, "minimum": ATOMIC}
 
 
+# What a function decorated by `fuse` may call beside operators and ufuncs.
+FUSIBLE = words("all any max min sum prod mean where clip copyto astype copy round")
+
+
 class _Waits:
     count = 0
     forbidden = False
+    fusing = False
 
 
 def synchronisations():
@@ -158,7 +165,13 @@ def no_synchronisation():
         _Waits.forbidden = before
 
 
+def _not_fused(what):
+    if _Waits.fusing:
+        raise NotImplementedError(f"CuPy's fuse has no {what}")
+
+
 def _synchronise(cause):
+    _not_fused(f"values to look at ({cause})")
     if _Waits.forbidden:
         raise RuntimeError(f"{cause} makes the host wait for the device")
     _Waits.count += 1
@@ -192,15 +205,18 @@ class StrictArray:
         raise TypeError(f"numpy.{function.__name__} was given a device array: ask array_module(x) instead")
 
     def __len__(self):
+        _not_fused("len")
         return len(self._a)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index):
+        _not_fused("indices")
         return _device(self._a[_key(index, self.shape)])
 
     def __setitem__(self, index, value):
+        _not_fused("indices")
         _assign(self._a, _key(index, self.shape), _operand(value))
 
     def get(self):
@@ -322,6 +338,8 @@ def _guarded(name, function, signature):
     """NumPy's `function` behind CuPy's signature: device arrays in and out, anything else refused."""
 
     def call(*args, **kwargs):
+        if name not in FUSIBLE:
+            _not_fused(name)
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -407,6 +425,7 @@ IN_CUPYS_WAY = {
 
 def array(obj, dtype=None, copy=True, order="K"):
     """A device array from host values, from a device array, or from nested lists of device arrays alone."""
+    _not_fused("array")
     leaf = obj
     while isinstance(leaf, (list, tuple)) and leaf:
         leaf = leaf[0]
@@ -434,8 +453,23 @@ def get_array_module(*args):
 
 
 def fuse(*args, **kwargs):
-    """CuPy's decorator, with or without arguments; the function stays as it is."""
-    return args[0] if args and callable(args[0]) else lambda function: function
+    """CuPy's decorator, with or without arguments; the function computes what it computes, but must be fusible."""
+    return _fused(args[0]) if args and callable(args[0]) else _fused
+
+
+def _fused(function):
+    @functools.wraps(function)
+    def call(*operands):
+        for operand in operands:
+            if not (operand is None or isinstance(operand, (StrictArray, *SCALARS))):
+                raise TypeError(f"CuPy's fuse takes arrays and scalars, got {type(operand)}")
+        before, _Waits.fusing = _Waits.fusing, True
+        try:
+            return function(*[_device(np.asarray(x)) if isinstance(x, np.generic) else x for x in operands])
+        finally:
+            _Waits.fusing = before
+
+    return call
 
 
 # The namespace and the members of StrictArray, made from the tables above
@@ -473,10 +507,12 @@ strict = _namespace()
 
 
 def _members():
-    for name in words("shape dtype ndim size nbytes itemsize strides flags"):
+    for name in words("dtype ndim"):
         yield name, property(operator.attrgetter(f"_a.{name}"))
+    for name in words("shape size nbytes itemsize strides flags"):
+        yield name, property(lambda self, name=name: _not_fused(name) or getattr(self._a, name))
     for name in words("T mT"):
-        yield name, property(lambda self, name=name: _device(getattr(self._a, name)))
+        yield name, property(lambda self, name=name: _not_fused(name) or _device(getattr(self._a, name)))
     for name in words("tolist __bool__ __int__ __float__ __complex__ __repr__ __str__ __format__"):
         yield name, _waiting(name, lambda self, *args, name=name: getattr(self._a, name)(*args))
     functions = _table(FUNCTIONS)

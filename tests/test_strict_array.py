@@ -485,6 +485,57 @@ def test_fuse_decorates_with_and_without_arguments(xp, x):
     assert thrice(x)[1].tolist() == [9, 12, 15]
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda xp, a, b: a[:, :1] * b,
+        lambda xp, a, b: a @ a,
+        lambda xp, a, b: a.T * b,
+        lambda xp, a, b: a.reshape(-1) * b,
+        lambda xp, a, b: a * a.shape[0],
+        lambda xp, a, b: a if b > 0 else -a,
+        lambda xp, a, b: a * float(b),
+    ],
+)
+def test_what_cannot_be_fused(xp, x, function):
+    with pytest.raises((TypeError, NotImplementedError, AttributeError)):
+        xp.fuse(lambda a, b: function(xp, a, b))(x, np.float32(2))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: a if a.sum() > 0 else -a,
+        lambda a: strict.concatenate([a, a]),
+        lambda a: strict.asarray(a),
+        lambda a: a * len(a),
+        lambda a: a.__setitem__(0, 1.0),
+    ],
+)
+def test_what_the_stand_in_does_not_fuse_beside(s, function):
+    with pytest.raises(NotImplementedError, match="fuse has no"):
+        strict.fuse(function)(s)
+
+
+@pytest.mark.parametrize("operands", [([1.0, 2.0],), ((1.0,),), (ones,), ("a",)])
+def test_what_fused_functions_are_not_given(xp, x, operands):
+    with pytest.raises((TypeError, AssertionError)):
+        xp.fuse(lambda a, b: a)(x, *operands)
+    with pytest.raises(TypeError):
+        xp.fuse(lambda a, b: a)(x, b=x)
+
+
+def test_a_fused_function_computes(xp, x):
+    fused = xp.fuse(lambda a, b, c: xp.where(a > b, xp.tanh(a) * b, 0) if c is None else a)
+    before = synchronisations()
+    result = fused(x, np.float32(2), None)
+    assert synchronisations() == before
+    assert result.dtype == np.float32
+    host = xp.asnumpy(x)
+    np.testing.assert_allclose(xp.asnumpy(result), np.where(host > 2, np.tanh(host) * 2, 0), rtol=1e-6)
+    assert x[0, 1].item() == 1, "after a call arrays are arrays again"
+
+
 # In and out
 
 

@@ -1,14 +1,15 @@
 """From pairs of id lists to padded arrays, time first.
 
-The one place where batches are made and moved: ids are checked on the CPU, where a bad one can be named, and
-go to the device as they are. Lengths stay on the CPU, which steers the loops over time.
+The one place where batches are made and moved: ids are checked on the CPU, where a bad one can be named (a GPU
+would wrap it around silently), and go to the device as they are. Lengths stay on the CPU, which steers the loops over
+time.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import to_device
+from ..backend import device_of, to_device
 from ..contracts import expect_positive
 from .vocabulary import END, PAD, START
 
@@ -39,6 +40,23 @@ class Batch(NamedTuple):
         """The batch with its ids on 'cpu' or 'gpu'; the lengths stay on the CPU."""
         source, y, targets = to_device((self.source, self.y, self.targets), device)
         return self._replace(source=source, y=y, targets=targets)
+
+    def for_model(self, model):
+        """The batch where a Seq2Seq is; ValueError, before anything is moved, for an id that it has no word for."""
+        expect_known("source", self.source, model.config.input_size)
+        expect_known("y", self.y, model.config.output_size)
+        expect_known("targets", self.targets, model.config.output_size)
+        return self.to(model.device)
+
+
+def expect_known(name, ids, size):
+    """ValueError that names the first example of a batch with an id outside 0..size-1.  ids (T,B)
+
+    Of ids that lie on a GPU already nothing is asked: it would have to be waited for.
+    """
+    if device_of(ids) == "cpu" and (ids.min() < 0 or ids.max() >= size):
+        b, t = np.argwhere(((ids < 0) | (ids >= size)).T)[0]
+        raise ValueError(f"{name} holds the id {ids[t, b]}, outside 0..{size - 1}, in example {b} of the batch")
 
 
 def encode_pairs(pairs, source_vocabulary, target_vocabulary, source_split, target_split):
