@@ -3,17 +3,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test slow lint clean help
+.PHONY: demo figures test slow lint chapters check-chapters notebooks student teacher clean help
 
 help:
-	@echo "make demo    learn to translate dates, and see what was attended to"
-	@echo "make test    all tests, the comparisons with PyTorch included"
-	@echo "make slow    the tests that train for minutes"
-	@echo "make lint    ruff and import-linter"
-	@echo "make clean   remove .venv"
+	@echo "make demo            learn to translate dates, and see what was attended to"
+	@echo "make figures         draw the pictures of the chapters into figures/"
+	@echo "make test            all tests, the comparisons with PyTorch included"
+	@echo "make slow            the tests that train for minutes"
+	@echo "make lint            ruff and import-linter"
+	@echo "make notebooks       open the chapters in JupyterLab"
+	@echo "make chapters        run every chapter's source and write its notebook"
+	@echo "make check-chapters  run every chapter's source and compare, as CI does"
+	@echo "make student         the chapters without solutions and outputs, in build/student"
+	@echo "make teacher         the chapters with solutions and hidden tests for nbgrader, in build/teacher"
+	@echo "make clean           remove .venv"
 
 demo: .venv/demo
 	$(BIN)/minis2s demo
+
+figures: .venv/demo
+	$(BIN)/minis2s figures
 
 test: .venv/test
 	$(BIN)/python -m pytest --require-torch
@@ -24,6 +33,18 @@ slow: .venv/test
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+notebooks: .venv/notebooks
+	$(BIN)/jupyter lab chapters
+
+chapters: .venv/notebooks
+	$(BIN)/python chapters/build.py
+
+check-chapters: .venv/notebooks
+	$(BIN)/python chapters/build.py --check
+
+student teacher: .venv/notebooks
+	$(BIN)/python chapters/build.py --edition $@
 
 clean:
 	rm -rf .venv
@@ -41,4 +62,8 @@ $(BIN)/python:
 
 .venv/test: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[test,torch]'
+	@touch $@
+
+.venv/notebooks: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[notebooks]'
 	@touch $@

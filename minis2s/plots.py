@@ -17,6 +17,7 @@ MARKERS = ["o", "s", "^", "D", "v", "x"]
 INK = "0.25"
 # Said again of each label, for axes that were made outside style().
 TEXT = {"family": fonts.FAMILIES, "size": fonts.SIZE, "color": INK, "parse_math": False}
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 40  # points of a curve, at most, that are marked one by one
 
 # Lengths in inches.
@@ -35,7 +36,7 @@ METADATA = {
 @contextmanager
 def style():
     """The style of the figures here, for your own too: `with style(): ...`; rcParams end as they were."""
-    _require_matplotlib()
+    require_matplotlib()
     import matplotlib.style
     from cycler import cycler
 
@@ -55,6 +56,24 @@ def style():
         yield
 
 
+@contextmanager
+def drawing(size, path=None, layout="constrained"):
+    """A new Figure of `size` inches in the style, written to `path` when all is drawn.
+
+    with drawing((7, 3), path) as figure: ...
+    Raises, before anything is drawn, ValueError where path ends in none of .png, .svg, .pdf; FileNotFoundError where
+    its folder is missing; ImportError without matplotlib.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    path = checked(path)
+    with style():
+        figure = Figure(size, layout=layout)
+        yield figure
+        written(figure, path)
+
+
 def attention_heatmap(alpha, source, target, path=None, title=None, ax=None):
     """Draw where each output token looks: alpha (T,S), source S tokens, target T tokens -> Figure.
 
@@ -65,39 +84,37 @@ def attention_heatmap(alpha, source, target, path=None, title=None, ax=None):
     """
     if ax is None:
         return attention_heatmaps([(alpha, source, target)], path, title)
-    heatmap, path = _heatmap(alpha, source, target), _checked(path)
+    heatmap, path = _heatmap(alpha, source, target), checked(path)
     with style():
         _colour_bar(_draw(heatmap, ax), ax.inset_axes([1.03, 0, 0.025, 1]))
         if title:
             ax.set_title(fonts.drawable(title), **TEXT)
-        return _written(ax.figure, path)
+        return written(ax.figure, path)
 
 
 def attention_heatmaps(examples, path=None, title=None):
     """Draw several (alpha, source, target) as attention_heatmap does: equal cells, one scale of colours.
 
+    A fourth element of an example is what to write over it, in one line or more.
     Raises as attention_heatmap does, and ValueError where there is no example.
     """
-    _require_matplotlib()
-    from matplotlib.figure import Figure
-
-    heatmaps, path = [_heatmap(*example) for example in examples], _checked(path)
+    require_matplotlib()
+    heatmaps = [_heatmap(*example) for example in examples]
     if not heatmaps:
         raise ValueError("examples is empty: a figure needs at least one (alpha, source, target)")
     boxes, width, height = _flow(heatmaps, top=0.3 if title else 0)
-    with style():
-        figure = Figure((width, height))
+    with drawing((width, height), path, layout=None) as figure:
 
         def axes(left, top, wide, high):
             return figure.add_axes((left / width, 1 - (top + high) / height, wide / width, high / height))
 
         meshes = [_draw(heatmap, axes(*box)) for heatmap, box in zip(heatmaps, boxes, strict=True)]
         _, top, _, high = boxes[0]
-        right = max(left + wide for left, line, wide, _ in boxes if line == top)
+        right = max(left + each.wide for each, (left, line, *_) in zip(heatmaps, boxes, strict=True) if line == top)
         _colour_bar(meshes[0], axes(right + CELL, top, CELL / 2, max(high, 3 * CELL)))
         if title:
             figure.text(0, 1, fonts.drawable(title), size=11, va="top")
-        return _written(figure, path)
+    return figure
 
 
 def learning_curve(log, path=None, title=None, losses=("loss", "valid_loss"), scores=("exact_match",)):
@@ -106,10 +123,9 @@ def learning_curve(log, path=None, title=None, losses=("loss", "valid_loss"), sc
     Losses on a logarithmic scale, scores in a panel below; a value that is missing or None is passed over.
     Raises ValueError where an entry has no step or nothing can be drawn; for the path, as attention_heatmap.
     """
-    _require_matplotlib()
+    require_matplotlib()
     from cycler import cycler
     from matplotlib import rcParams
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     for number, entry in enumerate(log):
@@ -119,9 +135,7 @@ def learning_curve(log, path=None, title=None, losses=("loss", "valid_loss"), sc
     panels = [(kind, curves) for kind, curves in kinds.items() if curves]
     if not panels:
         raise ValueError(f"log has no finite {' or '.join((*losses, *scores))} in its {len(log)} entries")
-    path = _checked(path)
-    with style():
-        figure = Figure((6.4, 0.8 + 1.9 * len(panels)), layout="constrained")
+    with drawing((6.4, 0.8 + 1.9 * len(panels)), path) as figure:
         all_axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
         strokes = (cycler(marker=MARKERS) + rcParams["axes.prop_cycle"])()  # endless, and one for both panels
         for ax, (kind, curves) in zip(all_axes, panels, strict=True):
@@ -132,14 +146,14 @@ def learning_curve(log, path=None, title=None, losses=("loss", "valid_loss"), sc
             ax.grid()
             ax.legend()
             if kind == "loss":
-                _logarithmic(ax, [value for points in curves.values() for _, value in points])
+                logarithmic(ax, [value for points in curves.values() for _, value in points])
         all_axes[-1].set_xlabel("step")
         all_axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         all_axes[-1].xaxis.set_major_formatter("{x:,.0f}")
         if title:
             all_axes[0].set_title(fonts.drawable(title))
         figure.align_ylabels()
-        return _written(figure, path)
+    return figure
 
 
 class _Heatmap(NamedTuple):
@@ -148,18 +162,24 @@ class _Heatmap(NamedTuple):
     alpha: np.ndarray  # (T,S)
     above: list  # the labels of the source, each with its angle
     beside: list  # the labels of the target
+    name: str  # what is written over it
 
     @property
     def size(self):
         return CELL * len(self.above), CELL * len(self.beside)
 
     @property
+    def wide(self):
+        return max(self.size[0], *map(fonts.length, self.name.split("\n")))
+
+    @property
     def margin(self):
         left, top = map(fonts.length, self.beside), (fonts.height(*label) for label in self.above)
-        return max(left) + 0.1, max(top) + 0.1
+        name = fonts.height(self.name, 0) + 0.1 if self.name else 0
+        return max(left) + 0.1, max(top) + 0.1 + name
 
 
-def _heatmap(alpha, source, target):
+def _heatmap(alpha, source, target, name=""):
     """One example, or ValueError where alpha does not belong to the tokens or is no attention."""
     alpha, T, S = np.asarray(to_numpy(alpha)), len(target), len(source)
     if T == 0 or S == 0:
@@ -173,25 +193,25 @@ def _heatmap(alpha, source, target):
                 f"{row.min():.4g}: attention weights are at least 0 and sum to 1 over the source"
             )
     above = [fonts.standing(fonts.label(token)) for token in source]
-    return _Heatmap(alpha, above, [fonts.label(token) for token in target])
+    return _Heatmap(alpha, above, [fonts.label(token) for token in target], fonts.drawable(name))
 
 
 def _flow(heatmaps, top):
     """Set heat maps like words in lines: their cells as (left, top, wide, high), the size of the whole."""
     lines, right = [], PAGE
     for heatmap in heatmaps:
-        if right + heatmap.margin[0] + heatmap.size[0] > PAGE:
+        if right + heatmap.margin[0] + heatmap.wide > PAGE:
             lines.append([])
             right = 0
         left = right + heatmap.margin[0]
         lines[-1].append((left, heatmap))
-        right = left + heatmap.size[0] + GAP
+        right = left + heatmap.wide + GAP
     boxes = []
     for line in lines:
         top += max(heatmap.margin[1] for _, heatmap in line)
         boxes += [(left, top, *heatmap.size) for left, heatmap in line]
         top += max(heatmap.size[1] for _, heatmap in line) + GAP
-    return boxes, max(left + wide for left, _, wide, _ in boxes) + 3 * CELL, top - GAP
+    return boxes, max(left + heatmap.wide for line in lines for left, heatmap in line) + 3 * CELL, top - GAP
 
 
 def _draw(heatmap, ax):
@@ -205,6 +225,8 @@ def _draw(heatmap, ax):
     ax.spines[:].set_visible(False)
     for text, (_, angle) in zip(ax.get_xticklabels(), heatmap.above, strict=True):
         text.set_rotation(angle)
+    if heatmap.name:
+        ax.set_title(heatmap.name, **TEXT)
     return mesh
 
 
@@ -227,20 +249,30 @@ def _curves(log, names):
     return curves
 
 
-def _logarithmic(ax, values):
-    """A logarithmic y-axis for the values above 0, its ticks plain numbers."""
+def logarithmic(ax, values):
+    """A logarithmic y-axis for the values above 0, its ticks plain numbers or, far from 1, powers of ten."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     positive = [value for value in values if 0 < value < np.inf]
     if positive:
-        few_decades = max(positive) < 1000 * min(positive)
+        decades = np.log10(max(positive) / min(positive))
+        step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if decades <= 8 * step)
         ax.set_yscale("log", nonpositive="mask")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
+        ax.yaxis.set_major_locator(LogLocator(10.0**step, (1, 2, 5) if decades < 3 else (1,)))
         ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_formatter(lambda value, _: _number(value))
 
 
-def _checked(path):
+def _number(value):
+    """0.001, 20, 10⁻⁸"""
+    mantissa, exponent = f"{value:e}".split("e")
+    if -4 <= int(exponent) < 5:
+        return f"{value:g}"
+    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+    return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"
+
+
+def checked(path):
     """The path to write to, or the error that writing would end in."""
     if path is None:
         return None
@@ -252,7 +284,7 @@ def _checked(path):
     return path
 
 
-def _written(figure, path):
+def written(figure, path):
     """The figure, in the file too where there is a path: the whole picture or the file as it was."""
     if path is not None:
         options = {"format": path.suffix[1:], "metadata": METADATA[path.suffix]}
@@ -260,7 +292,8 @@ def _written(figure, path):
     return figure
 
 
-def _require_matplotlib():
+def require_matplotlib():
+    """ImportError that says what to install, unless matplotlib is there."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as missing:
