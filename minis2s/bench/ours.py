@@ -1,0 +1,71 @@
+"""One training step of minis2s: forward, backward, clipping, Adam, as its own training runs them."""
+
+from .. import signals, training
+from ..nn import MeanSquaredError
+from ..optim import Adam
+from . import workloads
+
+
+class Words:
+    """The step of Trainer, on one batch again and again."""
+
+    def __init__(self, workload, dtype):
+        self.model, self.batch = workload.make_model(dtype), workload.make_batch()
+        options = {"clip": workload.clip, "teacher_forcing": workload.teacher_forcing, "seed": workloads.SEED}
+        self.trainer = training.Trainer(self.model, Adam(workloads.LR), **options)
+
+    def step(self):
+        self.trainer.step(self.batch)
+
+    def gradients(self):
+        return self.model.grads
+
+    def parts(self):
+        """(what it does, whose, method) of everything that takes long"""
+        model, trainer = self.model, self.trainer
+        return [
+            ("encoder forward", model, "encode"),
+            ("decoder forward", model.decoder, "forward"),
+            ("loss", trainer.loss, "overwrite"),
+            ("decoder backward", model.decoder, "backward"),
+            ("encoder backward", model.encoder, "backward"),
+            ("clip", training, "clip_by_global_norm"),
+            ("Adam", trainer.optimiser, "update"),
+        ]
+
+
+class Signals:
+    """The step of document 000, over vectors."""
+
+    def __init__(self, workload, dtype):
+        self.model, self.clip = workload.make_model(dtype), workload.clip
+        self.source, self.y, self.targets = workload.make_signals(dtype)
+        self.loss, self.optimiser = MeanSquaredError(), Adam(workloads.LR)
+
+    def step(self):
+        model = self.model
+        model.zero_grad()
+        (outputs, _), cache = model.forward(self.source, None, self.y)
+        _, loss_cache = self.loss.forward(outputs, self.targets)
+        doutputs, _ = self.loss.backward(1.0, loss_cache)
+        model.backward(doutputs, None, cache)
+        signals.clip_by_global_norm(model.grads, self.clip)
+        self.optimiser.update(model.params, model.grads)
+
+    def gradients(self):
+        return self.model.grads
+
+    def parts(self):
+        model = self.model
+        return [
+            ("encoder forward", model.encoder, "forward"),
+            ("decoder forward", model.decoder, "forward"),
+            ("decoder forward", model.output, "forward"),
+            ("loss", self.loss, "forward"),
+            ("loss", self.loss, "backward"),
+            ("decoder backward", model.output, "backward"),
+            ("decoder backward", model.decoder, "backward"),
+            ("encoder backward", model.encoder, "backward"),
+            ("clip", signals, "clip_by_global_norm"),
+            ("Adam", self.optimiser, "update"),
+        ]
