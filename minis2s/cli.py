@@ -77,7 +77,7 @@ def build_parser():
     command = commands.add_parser("bench", help="how fast, beside PyTorch on the same processor")
     command.add_argument("names", metavar="WORKLOAD", nargs="*", help="or ablation, scaling, decoding")
     command.add_argument("--threads", type=int, default=2, help="of each process")
-    command.add_argument("--rounds", type=int, default=7, help="how many turns each takes")
+    command.add_argument("--rounds", type=int, default=5, help="how many turns each takes")
     command.add_argument("--dtype", default="float32", help="float32 or float64")
     command.add_argument("--profile", action="store_true", help="only where the time of our own step goes")
     command.add_argument("--json", metavar="FILE", default=None, help="all numbers")

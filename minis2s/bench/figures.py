@@ -22,7 +22,7 @@ def ratios(rows, path=None):
             for limit in row["limits"][rival]:
                 ax.plot(limit, y, color=COLOURS[1], marker="|", markersize=11, linestyle="none")
         ax.plot([], [], color=COLOURS[1], marker="|", markersize=11, linestyle="none", label="to reach")
-        ax.axvline(1, color="0.7", linestyle="-", linewidth=0.8)
+        ax.axvline(1, color="0.7", linestyle="-", linewidth=0.8, zorder=0)
         ax.set_yticks(range(len(pairs)), [f"{row['name']}, {rival}" for row, rival in pairs])
         ax.set_xlim(left=0)
         ax.set_ylim(len(pairs) - 0.5, -0.5)

@@ -52,7 +52,7 @@ class Setting(NamedTuple):
     """How everything is measured."""
 
     threads: int = 2
-    rounds: int = 7
+    rounds: int = 5
     dtype: str = "float32"
     slice: float = SLICE
 

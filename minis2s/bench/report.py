@@ -10,10 +10,9 @@ from .workloads import BEST_FORM, STEP_LOOP
 def markdown(result):
     """All tables of a result, and the circumstances above them."""
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    head = (
-        f"{result['machine']}; {result['threads']} threads, {result['dtype']}; {versions}; {result['date']}.\n"
-        f"Medians of {result['rounds']} rounds in turns, quartiles in brackets."
-    )
+    head = f"{result['machine']}; {result['threads']} threads, {result['dtype']}; {versions}; {result['date']}."
+    if "profile" not in result:
+        head += f"\nMedians of {result['rounds']} rounds in turns, quartiles in brackets."
     tables = [table(result) for name, table in TABLES.items() if name in result]
     return "\n\n".join([head, *tables])
 

@@ -108,7 +108,7 @@ class Textbook:
     def run(self, side, ids, states):
         x, after, caches = self.params[f"{side}.embedding.W"][ids], [], []
         for layer, (h, c) in enumerate(states):
-            mask = (self.rng.random(x.shape) < self.keep).astype(self.dtype) / self.keep
+            mask = 1.0 if self.keep == 1 else (self.rng.random(x.shape) < self.keep).astype(self.dtype) / self.keep
             x = x * mask
             hs, state, steps = self.lstm(f"{side}.rnn.layers.{layer}.", x, h, c)
             caches.append((x, mask, steps))

@@ -1,8 +1,11 @@
 """One contestant in a process of its own: a question is a line of JSON, and so is the answer.
 
-    {"do": "build", "contestant": "minis2s", "workload": {...}, "dtype": "float32", "width": null}     {}
-    {"do": "run", "steps": 3}                                                     {"seconds": 1.9}
-    {"do": "memory"}                                                              {"bytes": 250000000}
+    {"do": "build", "contestant": "minis2s", "workload": …, "dtype": "float32", "width": null}
+    {}
+    {"do": "run", "steps": 3}
+    {"seconds": 1.9}
+    {"do": "memory"}
+    {"bytes": 250000000}
 
 An answer with "error" says why there is no other. The environment says how many threads there are, before NumPy or
 PyTorch are imported.
