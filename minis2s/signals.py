@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .backend import to_device, to_floats
 from .models import SignalSeq2Seq
 from .nn import MeanSquaredError
 from .optim import Adam, clip_by_global_norm
@@ -17,20 +18,23 @@ class SignalScores(NamedTuple):
     noisy: float  # of taking the noisy source for the answer, where that makes sense (denoising)
 
 
-def train_signals(config, train, held_out, epochs=30, batch_size=64, lr=5e-3, teacher_forcing=0.5, seed=0):
+def train_signals(
+    config, train, held_out, epochs=30, batch_size=64, lr=5e-3, teacher_forcing=0.5, seed=0, device="cpu"
+):
     """A trained SignalSeq2Seq and its SignalScores.
 
     Fed only true values in training, a decoder learns to lean on a previous value that it will not have later; at
     teacher_forcing 0.5 it meets its own outputs half of the time.
     """
-    model = SignalSeq2Seq(config, np.random.default_rng(seed), train.source.dtype)
+    model = SignalSeq2Seq(config, np.random.default_rng(seed), train.source.dtype).to(device)
     optimiser, loss = Adam(lr), MeanSquaredError()
     rng = np.random.default_rng([seed, 1])
     for _ in range(epochs):
         for batch in train.batches(batch_size, rng):
+            source, y, target = to_device((batch.source, batch.y, batch.target), device)
             model.zero_grad()
-            (outputs, _), cache = model.forward(batch.source, None, batch.y, teacher_forcing, rng)
-            _, loss_cache = loss.forward(outputs, batch.target)
+            (outputs, _), cache = model.forward(source, None, y, teacher_forcing, rng)
+            _, loss_cache = loss.forward(outputs, target)
             doutputs, _ = loss.backward(1.0, loss_cache)
             model.backward(doutputs, None, cache)
             clip_by_global_norm(model.grads, 1.0)
@@ -40,9 +44,7 @@ def train_signals(config, train, held_out, epochs=30, batch_size=64, lr=5e-3, te
 
 def score_signals(model, held_out):
     """How far the model's own continuation is from the truth -> SignalScores"""
-    outputs = model.generate(held_out.source, len(held_out.target))
-    return SignalScores(
-        float(((outputs - held_out.target) ** 2).mean()),
-        float((held_out.target**2).mean()),
-        float(((held_out.source - held_out.target) ** 2).mean()),
-    )
+    source, target = to_device((held_out.source, held_out.target), model.device)
+    outputs = model.generate(source, len(target))
+    errors = outputs - target, target, source - target
+    return SignalScores(*to_floats([(error**2).mean() for error in errors]))

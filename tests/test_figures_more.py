@@ -42,7 +42,7 @@ OPTIONS = {
     "beam_tree": {},
     "attention_kinds": {"steps": 20},
     "alignment": {"steps": 180},
-    "bottleneck": {"length": 5, "longest": 7, "steps": 20},
+    "bottleneck": {"length": 5, "longest": 7, "steps": 200},
     "self_attention_heads": {"steps": 40},
 }
 each_figure = pytest.mark.parametrize("name", OPTIONS)
@@ -273,8 +273,11 @@ def test_the_tree_ends_where_beam_search_does(width, searched):
         batch = make_batch([example])
         ((best,),) = beam_search(translator.model, batch.source, batch.source_lengths, width, beam_tree.MAX_LENGTH)
         nodes = beam_tree.tree(translator.model, batch, width)
+        ended = [node for node in nodes if node.id == END and node.kept]
+        for parent in {node.parent for node in nodes[1:]}:  # none is carried on that could no longer win
+            assert all(parent.score > node.score for node in ended if len(node.ids) <= len(parent.ids))
         if best.finished:
-            likeliest = max((node for node in nodes if node.id == END and node.kept), key=lambda node: node.score)
+            likeliest = max(ended, key=lambda node: node.score)
             assert likeliest.ids == (*best.ids, END)
             np.testing.assert_allclose(likeliest.score, best.score, atol=1e-4)
 
@@ -343,11 +346,12 @@ def test_bottleneck_draws_the_accuracy_at_every_length():
     (ax,) = figure("bottleneck").axes
     for line, (name, model) in zip(ax.lines, bottleneck.MODELS.items(), strict=True):
         options = bottleneck.PAIRS | {"length": 5, "longest": 7} | bottleneck.SIZES | model
-        translator, splits = trained.trained(**options, steps=20)
+        translator, splits = trained.trained(**options, steps=200)
         curve = bottleneck.accuracy_at(translator, [*splits.test, *splits.more["longer"]], 7)
         assert line.get_label() == name
         assert dict(line.get_xydata()) == curve
-    assert max(curve) == 7
+        assert max(curve) == 7
+        assert (curve[5] > 0.8) == (model["attention"] != "none")  # what the figure is there to show
     (shade,) = ax.patches
     assert shade.get_x() + shade.get_width() == 5.5
     strokes = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines}

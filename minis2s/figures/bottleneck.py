@@ -28,7 +28,7 @@ def bottleneck(path=None, length=12, longest=18, steps=700):
     Three models have had the same steps of training on texts of up to `length` letters, and are asked for held-out ones
     of up to `longest`: two that keep of the source their last state alone, one that looks back at all states.
     Raises ValueError where longest is not above length.
-    Source: Cho et al. 2014b, §4; Bahdanau et al. 2015, §5.2.
+    Source: Cho et al. 2014b (On the Properties of Neural Machine Translation), §5.1; Bahdanau et al. 2015, §5.1.
     """
     expect_positive(length=length, longest=longest, steps=steps)
     path = checked(path)

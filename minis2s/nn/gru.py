@@ -13,7 +13,7 @@ reset; of PyTorch's other two hidden biases only the sum with b matters.
 
 from typing import Any, NamedTuple
 
-from ..backend import array_module
+from ..backend import array_module, fused
 from ..functional import sigmoid, sigmoid_backward, tanh, tanh_backward
 from ..layer import zeros
 from .linear import rows
@@ -41,11 +41,13 @@ def gru_gates_backward(dr, dz, r, z):
     return array_module(dr).concatenate([sigmoid_backward(dr, r), sigmoid_backward(dz, z)], axis=1)  # (4.1)' (4.2)'
 
 
+@fused
 def gru_mix(n, z, h_prev):
     """The new state: (1 - z) n + z h_prev, with one product less.  n (B,H), z (B,H), h_prev (B,H) -> h (B,H)"""
     return n + z * (h_prev - n)  # (4.5)
 
 
+@fused
 def gru_mix_backward(dh, n, z, h_prev):
     """dh (B,H) -> dn (B,H), dz (B,H), dh_prev (B,H), as far as h_prev is mixed in directly."""
     return dh * (1 - z), dh * (h_prev - n), dh * z  # (4.5)'

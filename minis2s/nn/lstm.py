@@ -11,7 +11,7 @@
 
 from typing import Any, NamedTuple
 
-from ..backend import array_module
+from ..backend import array_module, fused
 from ..functional import sigmoid, sigmoid_backward, tanh, tanh_backward
 from .recurrent import Recurrent
 
@@ -28,19 +28,32 @@ class LSTMCache(NamedTuple):
 def lstm_cell(a, c_prev):
     """One step of the LSTM cell.  a (B,4H), c_prev (B,H) -> h (B,H), c (B,H)"""
     H = c_prev.shape[1]
-    i = sigmoid(a[:, :H])  # (3.1)
-    f = sigmoid(a[:, H : 2 * H])  # (3.2)
-    g = tanh(a[:, 2 * H : 3 * H])  # (3.3)
-    o = sigmoid(a[:, 3 * H :])  # (3.4)
+    h, c, *parts = lstm_gates(a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :], c_prev)
+    return h, c, LSTMCache(c_prev, *parts)
+
+
+@fused
+def lstm_gates(a_i, a_f, a_g, a_o, c_prev):
+    """Each (B,H) -> h, c, i, f, g, o, tanh_c, each (B,H)"""
+    i = sigmoid(a_i)  # (3.1)
+    f = sigmoid(a_f)  # (3.2)
+    g = tanh(a_g)  # (3.3)
+    o = sigmoid(a_o)  # (3.4)
     c = f * c_prev + i * g  # (3.5)
     tanh_c = tanh(c)
     h = o * tanh_c  # (3.6)
-    return h, c, LSTMCache(c_prev, i, f, g, o, tanh_c)
+    return h, c, i, f, g, o, tanh_c
 
 
 def lstm_cell_backward(dh, dc, cache):
     """dh (B,H), dc (B,H) -> da (B,4H), dc_prev (B,H)"""
-    c_prev, i, f, g, o, tanh_c = cache
+    dc_prev, *das = lstm_gates_backward(dh, dc, *cache)
+    return array_module(dh).concatenate(das, axis=1), dc_prev
+
+
+@fused
+def lstm_gates_backward(dh, dc, c_prev, i, f, g, o, tanh_c):
+    """Each (B,H) -> dc_prev, da_i, da_f, da_g, da_o, each (B,H)"""
     do = dh * tanh_c  # (3.6)'
     dc = dc + tanh_backward(dh * o, tanh_c)  # c_t is used in h_t and in c_{t+1}: sum
     df = dc * c_prev  # (3.5)'
@@ -51,7 +64,7 @@ def lstm_cell_backward(dh, dc, cache):
     da_g = tanh_backward(dg, g)  # (3.3)'
     da_f = sigmoid_backward(df, f)  # (3.2)'
     da_i = sigmoid_backward(di, i)  # (3.1)'
-    return array_module(dh).concatenate([da_i, da_f, da_g, da_o], axis=1), dc_prev
+    return dc_prev, da_i, da_f, da_g, da_o
 
 
 class LSTM(Recurrent):
