@@ -10,7 +10,7 @@ memory beside it, and at every step decides, number by number, what to keep, wha
 At the end of this chapter you will have written one, forward and backward, in plain NumPy; you will have
 derived every line of the backward pass from the chain rule; and you will have seen finite differences agree
 with you to eight digits. You need Python and matrix products. You need not have seen backpropagation before:
-what chapter 2 says of it is said here again, in short.
+what chapters 1 and 2 say of it is said here again, in short.
 """
 
 # %%
@@ -727,11 +727,11 @@ for name, grad in ours.items():
 r"""
 And this is how it is written there, line for line as above; what is different is that the products with $W_x$
 and $W_h$ are elsewhere, in [recurrent.py](../minis2s/nn/recurrent.py), because every recurrent layer has
-them.
+them. (`@fused` does nothing on a processor; on a GPU it makes one kernel of the whole function, chapter 13.)
 """
 
 # %%
-print(inspect.getsource(lstm.lstm_cell_backward))
+print(inspect.getsource(lstm.lstm_gates_backward))
 
 # %% [markdown]
 r"""
