@@ -99,7 +99,9 @@ def global_norm(grads):
     if not grads:
         raise ValueError("grads is empty; it must hold at least one gradient")
     flat = [grad.reshape(-1) for grad in grads.values()]
-    return array_module(flat[0]).sqrt(sum(grad @ grad for grad in flat))
+    # Block by block: a sum of millions of float32 numbers loses digits.
+    squares = [grad[block] @ grad[block] for grad in flat for block in row_blocks(grad)]
+    return array_module(flat[0]).sqrt(sum(squares))
 
 
 def clip_by_global_norm(grads, max_norm):

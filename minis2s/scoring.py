@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from .contracts import expect_choice, expect_from_0, expect_positive
+from .evaluation import held_out_loss
 from .metrics import bleu, chrf, pronunciation_error, sequence_accuracy, token_accuracy
-from .training import held_out_loss
 
 
 class Attempt(NamedTuple):

@@ -8,6 +8,7 @@ from .backend import to_device, to_floats
 from .models import SignalSeq2Seq
 from .nn import MeanSquaredError
 from .optim import Adam, clip_by_global_norm
+from .packed import Packed
 
 
 class SignalScores(NamedTuple):
@@ -27,19 +28,25 @@ def train_signals(
     teacher_forcing 0.5 it meets its own outputs half of the time.
     """
     model = SignalSeq2Seq(config, np.random.default_rng(seed), train.source.dtype).to(device)
-    optimiser, loss = Adam(lr), MeanSquaredError()
+    packed, optimiser = Packed(model), Adam(lr)
     rng = np.random.default_rng([seed, 1])
     for _ in range(epochs):
         for batch in train.batches(batch_size, rng):
             source, y, target = to_device((batch.source, batch.y, batch.target), device)
-            model.zero_grad()
-            (outputs, _), cache = model.forward(source, None, y, teacher_forcing, rng)
-            _, loss_cache = loss.forward(outputs, target)
-            doutputs, _ = loss.backward(1.0, loss_cache)
-            model.backward(doutputs, None, cache)
-            clip_by_global_norm(model.grads, 1.0)
-            optimiser.update(model.params, model.grads)
+            step(model, packed, optimiser, source, y, target, teacher_forcing, rng)
     return model, score_signals(model, held_out)
+
+
+def step(model, packed, optimiser, source, y, target, teacher_forcing=1.0, rng=None, clip=1.0):
+    """One step on one batch of signals: forward, backward, clip, update."""
+    loss, params, grads = MeanSquaredError(), {"all": packed.params}, {"all": packed.grads}
+    (outputs, _), cache = model.forward(source, None, y, teacher_forcing, rng)
+    _, loss_cache = loss.forward(outputs, target)
+    doutputs, _ = loss.backward(1.0, loss_cache)
+    packed.grads.fill(0)
+    model.backward(doutputs, None, cache)
+    clip_by_global_norm(grads, clip)
+    optimiser.update(params, grads)
 
 
 def score_signals(model, held_out):

@@ -16,12 +16,15 @@ import numpy as np
 from .backend import array_module, from_numpy, to_device, to_floats
 from .contracts import expect_arrays, expect_choice, expect_count, expect_fraction, expect_positive
 from .data.batches import batches_by_length
-from .data.vocabulary import PAD, UNK
-from .decoding import greedy
+from .data.vocabulary import PAD
+from .evaluation import evaluate
+from .layer import zeros_like
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
+from .packed import pack
 from .progress import progress
 
+ALL = "all"  # parameters as one array: the one name there is
 READ_EVERY = 0.5  # seconds; on the CPU, where nothing is waited for, after every step
 
 
@@ -30,17 +33,6 @@ class StepResult(NamedTuple):
 
     loss: Any
     norm: Any
-
-
-class Evaluation(NamedTuple):
-    """What a model does on data it was not trained on.
-
-    loss: -log p(target) a token, each target token given the true ones before it, which is how a likelihood is
-    defined; exact: the share of sentences that decoding, which never sees the target, gets right to the last token.
-    """
-
-    loss: float
-    exact: float
 
 
 @dataclass
@@ -84,6 +76,7 @@ class Trainer:
         self.at = Standing()
         self.unread = []  # (StepResult, tokens) of the epoch's steps that `at` does not count yet
         self.best_params = {}
+        self.pack = None
 
     @property
     def steps(self):
@@ -100,18 +93,24 @@ class Trainer:
         forcing = self.teacher_forcing(self.steps) if callable(self.teacher_forcing) else self.teacher_forcing
         (logits, _), cache = self.model.forward(batch.source, batch.source_lengths, batch.y, forcing, rng)
         loss = self.loss.overwrite(logits, batch.targets)
-        self.model.zero_grad()
+        params, grads = self.packed()
+        grads[ALL].fill(0)
         self.model.backward(logits, None, cache)  # which are dlogits now
-        norm = clip_by_global_norm(self.model.grads, self.clip)
+        norm = clip_by_global_norm(grads, self.clip)
         if self.schedule is not None:
             self.optimiser.lr = self.lr * self.schedule(self.steps)
         if self.model.device == "gpu":
-            update_where_finite(loss, norm, self.optimiser, self.model)
+            update_where_finite(loss, norm, self.optimiser, params, grads)
             return StepResult(loss, norm)
         result = StepResult(float(loss), float(norm))
         self.expect_finite(self.steps + 1, result)
-        self.optimiser.update(self.model.params, self.model.grads)
+        self.optimiser.update(params, grads)
         return result
+
+    def packed(self):
+        """The model's parameters and gradients, for the optimiser: each as one array."""
+        self.pack = pack(self.model, self.pack)
+        return {ALL: self.pack.params}, {ALL: self.pack.grads}
 
     def expect_finite(self, step, result):
         """FloatingPointError unless the loss and the norm of that step, in floats, are finite."""
@@ -232,8 +231,8 @@ class Trainer:
         self.read()
         arrays = {f"params/{name}": array.copy() for name, array in self.model.params.items()}
         arrays |= {f"best/{name}": array.copy() for name, array in self.best_params.items()}
-        for name, slots in self.optimiser.state.items():
-            arrays |= {f"optimiser/{name}/{slot}": array.copy() for slot, array in slots.items()}
+        for slot, array in self.optimiser.state.get(ALL, {}).items():
+            arrays |= {f"optimiser/{name}/{slot}": part.copy() for name, part in self.pack.parts(array).items()}
         return to_device(arrays, "cpu"), {"steps": self.steps, "seed": self.seed, "standing": asdict(self.at)}
 
     def restore(self, arrays, description):
@@ -249,9 +248,13 @@ class Trainer:
         own = self.model.params
         self.best_params = {name: from_numpy(array.copy(), own[name]) for name, array in parts["best"].items()}
         self.optimiser.state = {}
-        for name, array in parts["optimiser"].items():
-            param, _, slot = name.rpartition("/")
-            self.optimiser.state.setdefault(param, {})[slot] = from_numpy(array.copy(), own[param])
+        if parts["optimiser"]:
+            params, _ = self.packed()
+            moments = {slot: zeros_like(params[ALL]) for slot in self.optimiser.slots}
+            for slot, moment in moments.items():
+                for name, part in self.pack.parts(moment).items():
+                    part[...] = from_numpy(parts["optimiser"][f"{name}/{slot}"], part)
+            self.optimiser.state[ALL] = moments
         self.optimiser.steps, self.at = description["steps"], Standing(**deepcopy(description["standing"]))
 
     def expect_own(self, parts, description):
@@ -278,19 +281,19 @@ class Trainer:
         expect_arrays("optimiser", parts["optimiser"], moments, "optimiser")
 
 
-def update_where_finite(loss, norm, optimiser, model):
+def update_where_finite(loss, norm, optimiser, params, grads):
     """The optimiser's step on a GPU; where loss or norm is not finite the parameters stay. Nothing waits to know which.
 
     p - 0 m = p: they stay because gradients and learning rate become 0; the moments of such a step fade.
     """
     xp = array_module(loss)
     finite = xp.isfinite(loss) & xp.isfinite(norm)
-    for grad in model.grads.values():
+    for grad in grads.values():
         grad[...] = xp.where(finite, grad, 0)  # not a product: 0 nan = nan
     lr = optimiser.lr
     optimiser.lr = lr * finite.astype(loss.dtype)
     try:
-        optimiser.update(model.params, model.grads)
+        optimiser.update(params, grads)
     finally:
         optimiser.lr = lr
 
@@ -311,27 +314,3 @@ def expect_limits(
     if good_enough is not None:
         expect_fraction("good_enough", good_enough)
     expect_choice("choose_by", choose_by, ("exact_match", "loss"))
-
-
-def evaluate(model, examples, batch_size=256):
-    """Loss per token and exact matches of decoded sentences on held-out examples -> Evaluation"""
-    right = 0
-    for positions, batch in batches_by_length(examples, batch_size):
-        moved = batch.for_model(model)
-        decoded = greedy(model, moved.source, moved.source_lengths, max_length=2 * len(batch.y))
-        for position, hypothesis in zip(positions, decoded, strict=True):
-            target = list(examples[position].target)
-            right += hypothesis.ids == target and UNK not in target  # <unk> for <unk> is no translation
-    return Evaluation(held_out_loss(model, examples, batch_size), right / len(examples))
-
-
-def held_out_loss(model, examples, batch_size=256):
-    """The mean of -log p a token, each target token given the true ones before it; nothing is decoded."""
-    loss = SoftmaxCrossEntropy(ignore_index=PAD)
-    total = tokens = 0
-    for _, batch in batches_by_length(examples, batch_size):
-        batch = batch.for_model(model)
-        (logits, _), _ = model.forward(batch.source, batch.source_lengths, batch.y)
-        total += float(loss.forward(logits, batch.targets)[0]) * batch.tokens
-        tokens += batch.tokens
-    return total / tokens

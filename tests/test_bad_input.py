@@ -21,6 +21,7 @@ from minis2s.data.batches import Example, batches_by_length, make_batch
 from minis2s.data.pairs import Pair
 from minis2s.data.vocabulary import Vocabulary
 from minis2s.decoding import greedy
+from minis2s.evaluation import evaluate
 from minis2s.gradcheck import gradcheck
 from minis2s.models import Encoder, PlainDecoder, Seq2Seq, Seq2SeqConfig
 from minis2s.nn import (
@@ -37,7 +38,7 @@ from minis2s.nn import (
     Stack,
 )
 from minis2s.optim import SGD, Adam, clip_by_global_norm, cosine, halving, warmup
-from minis2s.training import Trainer, evaluate
+from minis2s.training import Trainer
 from minis2s.translator import Translator
 
 T, S, B, D, H, A, V = 2, 4, 3, 5, 2, 7, 6

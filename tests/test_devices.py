@@ -9,7 +9,7 @@ import pytest
 from strict_array import no_synchronisation, strict, synchronisations
 from test_training import model_for, reversal
 
-from minis2s import backend, cli, demo, experiment, runs, training
+from minis2s import backend, cli, demo, evaluation, experiment, runs, training
 from minis2s.backend import keep_mask, kept, mask_of_key, scatter_add, to_device, to_floats, to_numpy
 from minis2s.cases import CASES
 from minis2s.data.batches import Example, batches_by_length, make_batch
@@ -234,7 +234,7 @@ def poisoned(monkeypatch):
 
     def clip(grads, max_norm):
         if trainer.steps == 2:
-            grads["decoder.output.b"][4] = math.nan
+            trainer.model.grads["decoder.output.b"][4] = math.nan
         return clip_by_global_norm(grads, max_norm)
 
     monkeypatch.setattr(training, "clip_by_global_norm", clip)
@@ -295,8 +295,8 @@ def test_an_id_without_a_word_is_refused_before_it_is_moved(device, example, mes
     before = to_device({name: param.copy() for name, param in trainer.model.params.items()}, "cpu")
     for use in (
         lambda: trainer.step(make_batch(examples)),
-        lambda: training.evaluate(trainer.model, examples, batch_size=2),
-        lambda: training.held_out_loss(trainer.model, examples, batch_size=2),
+        lambda: evaluation.evaluate(trainer.model, examples, batch_size=2),
+        lambda: evaluation.held_out_loss(trainer.model, examples, batch_size=2),
     ):
         with pytest.raises(ValueError, match=message):
             use()

@@ -10,13 +10,14 @@ import pytest
 from minis2s.cases import model_case
 from minis2s.data.batches import Example
 from minis2s.data.signals import signals
+from minis2s.evaluation import evaluate
 from minis2s.models import Seq2Seq, Seq2SeqConfig, SignalConfig, SignalSeq2Seq, Tagger, TaggerConfig, document
 from minis2s.models.documents import MODELS
 from minis2s.models.seq2seq import ATTENTIONS, WITH_ATTENTION, WITHOUT_ATTENTION
 from minis2s.nn import SoftmaxCrossEntropy
 from minis2s.optim import Adam
 from minis2s.signals import train_signals
-from minis2s.training import Trainer, evaluate
+from minis2s.training import Trainer
 
 CELLS = ("rnn", "gru", "lstm")
 CHOICES = (CELLS, (1, 2, 3), (False, True), ATTENTIONS, (*WITHOUT_ATTENTION, *WITH_ATTENTION))

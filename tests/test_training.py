@@ -6,10 +6,11 @@ import pytest
 from minis2s.data.batches import Example, batches_by_length, make_batch
 from minis2s.data.pairs import Pair
 from minis2s.data.vocabulary import END, PAD, SPECIALS, START, UNK, Vocabulary
+from minis2s.evaluation import evaluate
 from minis2s.models import Seq2Seq, Seq2SeqConfig
 from minis2s.optim import SGD, Adam, clip_by_global_norm, cosine, global_norm, halving, warmup
 from minis2s.progress import progress
-from minis2s.training import Trainer, evaluate
+from minis2s.training import Trainer
 from minis2s.translator import Translator
 
 

@@ -1,8 +1,8 @@
 """One training step of minis2s: forward, backward, clipping, Adam, as its own training runs them."""
 
 from .. import signals, training
-from ..nn import MeanSquaredError
 from ..optim import Adam
+from ..packed import Packed
 from . import workloads
 
 
@@ -40,17 +40,10 @@ class Signals:
     def __init__(self, workload, dtype):
         self.model, self.clip = workload.make_model(dtype), workload.clip
         self.source, self.y, self.targets = workload.make_signals(dtype)
-        self.loss, self.optimiser = MeanSquaredError(), Adam(workloads.LR)
+        self.packed, self.optimiser = Packed(self.model), Adam(workloads.LR)
 
     def step(self):
-        model = self.model
-        model.zero_grad()
-        (outputs, _), cache = model.forward(self.source, None, self.y)
-        _, loss_cache = self.loss.forward(outputs, self.targets)
-        doutputs, _ = self.loss.backward(1.0, loss_cache)
-        model.backward(doutputs, None, cache)
-        signals.clip_by_global_norm(model.grads, self.clip)
-        self.optimiser.update(model.params, model.grads)
+        signals.step(self.model, self.packed, self.optimiser, self.source, self.y, self.targets, clip=self.clip)
 
     def gradients(self):
         return self.model.grads
@@ -61,8 +54,8 @@ class Signals:
             ("encoder forward", model.encoder, "forward"),
             ("decoder forward", model.decoder, "forward"),
             ("decoder forward", model.output, "forward"),
-            ("loss", self.loss, "forward"),
-            ("loss", self.loss, "backward"),
+            ("loss", signals.MeanSquaredError, "forward"),
+            ("loss", signals.MeanSquaredError, "backward"),
             ("decoder backward", model.output, "backward"),
             ("decoder backward", model.decoder, "backward"),
             ("encoder backward", model.encoder, "backward"),

@@ -8,11 +8,12 @@ torch = pytest.importorskip("torch", reason="the exhibits are PyTorch programs: 
 import exhibits  # noqa: E402
 
 from minis2s.data.batches import Example, make_batch  # noqa: E402
+from minis2s.evaluation import evaluate  # noqa: E402
 from minis2s.functional import softmax  # noqa: E402
 from minis2s.models import PlainDecoder, Seq2Seq, SignalSeq2Seq, document  # noqa: E402
 from minis2s.nn import LSTM, MeanSquaredError  # noqa: E402
 from minis2s.optim import Adam  # noqa: E402
-from minis2s.training import Trainer, evaluate  # noqa: E402
+from minis2s.training import Trainer  # noqa: E402
 
 same_start = pytest.fixture(autouse=True)(exhibits.same_start)
 

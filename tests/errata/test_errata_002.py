@@ -10,10 +10,11 @@ import exhibits  # noqa: E402
 from minis2s.data.batches import Example, make_batch  # noqa: E402
 from minis2s.data.pairs import Pair  # noqa: E402
 from minis2s.data.vocabulary import START  # noqa: E402
+from minis2s.evaluation import evaluate  # noqa: E402
 from minis2s.models import Seq2Seq, document  # noqa: E402
 from minis2s.nn import LSTM, ConcatAttention, SelfAttention  # noqa: E402
 from minis2s.optim import Adam  # noqa: E402
-from minis2s.training import Trainer, evaluate  # noqa: E402
+from minis2s.training import Trainer  # noqa: E402
 from minis2s.translator import Translator  # noqa: E402
 
 same_start = pytest.fixture(autouse=True)(exhibits.same_start)

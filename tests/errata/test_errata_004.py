@@ -14,10 +14,11 @@ import exhibits  # noqa: E402
 from minis2s.data.batches import Example, make_batch  # noqa: E402
 from minis2s.data.vocabulary import END, PAD, START  # noqa: E402
 from minis2s.decoding import greedy  # noqa: E402
+from minis2s.evaluation import evaluate  # noqa: E402
 from minis2s.models import Seq2Seq, document  # noqa: E402
 from minis2s.nn import Embedding, SoftmaxCrossEntropy, Stack  # noqa: E402
 from minis2s.optim import SGD, Adam  # noqa: E402
-from minis2s.training import Trainer, evaluate  # noqa: E402
+from minis2s.training import Trainer  # noqa: E402
 
 same_start = pytest.fixture(autouse=True)(exhibits.same_start)
 
