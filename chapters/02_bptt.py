@@ -35,7 +35,7 @@ from minis2s.nn import RNN, Linear, MeanSquaredError
 from minis2s.nn.recurrent import Recurrent
 from minis2s.optim import Adam, clip_by_global_norm
 from minis2s.plots import COLOURS, DASHES, MARKERS, drawing, logarithmic
-from minis2s.signals import train_signals
+from minis2s.signals import step, train_signals
 
 np.set_printoptions(precision=4, suppress=True)
 
@@ -1381,15 +1381,16 @@ and a look at data that were held out.
 
 Such data are in [data/signals.py](../minis2s/data/signals.py): sums of two sines, each signal with its own
 frequencies and phases. The source is a signal with noise on it, the target the same without. The loop is that
-of 000; it stands in [signals.py](../minis2s/signals.py):
+of 000; here is one step of it, from [signals.py](../minis2s/signals.py):
 """
 
 # %%
-print(inspect.getsource(train_signals))
+print(inspect.getsource(step))
 
 # %% [markdown]
 r"""
-Two things are new. One is the clipping of document 004. And `teacher_forcing` is how often a
+Two things are new (`packed` only holds all weights end to end in one array, and all gradients in another). One
+is the clipping of document 004. And `teacher_forcing` is how often a
 step is fed the target's value; otherwise it is fed what the model itself just said. What does it matter?
 Three models, of 000's hidden size, with signals of one channel:
 """
