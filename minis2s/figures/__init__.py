@@ -36,6 +36,7 @@ FIGURES = {
         "unrolled_graph",
         "gradient_distance",
         "gate_activations",
+        "update_gate",
         "padding_and_masks",
         "teacher_forcing",
         "bottleneck",

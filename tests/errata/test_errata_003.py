@@ -146,6 +146,33 @@ def test_logits_before_the_cross_entropy():
     assert loss.forward(softmax(certain), targets)[0] == pytest.approx(2.457, abs=5e-4)
 
 
+# 3.1 编码器操作步骤: 如LSTM、GRU
+
+
+def test_a_gru_in_the_place_of_the_lstm():
+    """003, 3.1: a GRU may stand where the code of 5 has an LSTM; two places there know which of them it is.
+
+    initHidden makes the pair (h, c), which a GRU does not take. And 5.3 looks at hidden[0][0]: of the pair that is
+    h, (1,H), of a GRU's one tensor a vector.
+    """
+    gru, word = torch.nn.GRU(H, H), torch.randn(1, 1, H)
+    zeros = torch.zeros(1, 1, H)
+    with pytest.raises(AttributeError, match="'tuple' object has no attribute 'dim'"):
+        gru(word, (zeros, zeros))
+    _, hidden = gru(word, zeros)
+    with pytest.raises(RuntimeError, match="same number of dimensions: got 2 and 1"):
+        torch.cat((word[0], hidden[0][0]), 1)
+    assert torch.cat((word[0], hidden[0]), 1).shape == (1, 2 * H)
+
+
+def test_either_cell_in_the_same_place():
+    """003, 3.1, put right: a layer's state is a tuple that begins with h, whatever the cell."""
+    rng = np.random.default_rng(0)
+    for cell in ("rnn", "gru", "lstm"):
+        (logits, _), _ = model_of("003 §5.3", cell=cell, max_length=5).forward(words(rng, 5, 2), None, words(rng, 3, 2))
+        assert logits.shape == (3, 2, V)
+
+
 # 5.3 注意力机制实现, beside 4.3 注意力机制数学模型
 
 

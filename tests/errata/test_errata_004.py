@@ -166,6 +166,46 @@ def test_a_transposed_target_is_a_target():
     assert losses[0] == losses[1]
 
 
+# 编码器: 如 LSTM 或 GRU.
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"), [(1, "not enough values to unpack"), (2, None), (3, "too many values to unpack")]
+)
+def test_layers_that_are_unpacked_as_hidden_and_cell(layers, message):
+    """004, 编码器: the encoder may be a GRU; but `outputs, (hidden, cell) = …` unpacks a GRU's layers.
+
+    With one layer and with three that is an error. With two, as the document has, the encoder runs: `hidden` is the
+    first layer's state and `cell` the second's. A GRU in the decoder does not take the pair, nor does an LSTM.
+    """
+    encoder = torch.nn.GRU(16, 32, layers)
+    embedded = torch.randn(5, 4, 16)
+    if message:
+        with pytest.raises(ValueError, match=message):
+            _, (hidden, cell) = encoder(embedded)
+        return
+    _, (hidden, cell) = encoder(embedded)
+    _, states = encoder(embedded)
+    assert torch.equal(hidden, states[0]) and torch.equal(cell, states[1])
+    with pytest.raises(AttributeError, match="'tuple' object has no attribute 'dim'"):
+        torch.nn.GRU(16, 32, layers)(embedded[:1], (hidden, cell))
+    with pytest.raises(RuntimeError, match="hx and cx should also be 3-D"):
+        torch.nn.LSTM(16, 32, layers)(embedded[:1], (hidden, cell))
+
+
+def test_a_state_is_what_its_cell_says():
+    """004, 编码器, put right: one tuple a layer, (h, c) or (h,), and the same code for both."""
+    rng = np.random.default_rng(0)
+    for cell, parts in (("lstm", 2), ("gru", 1)):
+        model, batch = model_of(cell=cell), make_batch(random_pairs(rng, 4))
+        (_, states), _ = model.encode(batch.source, batch.source_lengths)
+        assert [len(state) for state in states] == [parts] * 2
+        (logits, _), _ = model.forward(batch.source, batch.source_lengths, batch.y)
+        assert logits.shape == (*batch.targets.shape, V)
+    with pytest.raises(ValueError, match="not enough values to unpack"):
+        _, _ = states[-1]
+
+
 # 实现: padding in the encoder, and in the loss.
 
 
