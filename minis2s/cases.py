@@ -199,7 +199,7 @@ def model_cases():
     yield model_case("plain gru tied", cell="gru", tied=True, embedding_size=H, **alone)
     yield model_case("context at every step gru", context="every step", **alone)
     yield model_case("context at every step and output lstm", cell="lstm", context="every step and output", **alone)
-    yield model_case("attention gru")
+    yield model_case("attention gru", output_dropout=0.4)
     yield model_case("attention 2 x lstm", cell="lstm", layers=2)
     yield model_case("attention gru layer norm", layer_norm=True, hidden_size=6)
     # At a hidden size of 2 the likeliest word would be the same at every step.

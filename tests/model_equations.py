@@ -127,7 +127,7 @@ DECODERS = {
 # What these equations know of a configuration: any number, these words and switches, and of all other fields
 # the default alone.
 SIZES = ("input_size", "output_size", "embedding_size", "hidden_size", "attention_size", "max_length")
-NUMBERS = (*SIZES, "layers", "dropout")
+NUMBERS = (*SIZES, "layers", "dropout", "output_dropout")
 KNOWN = {
     "cell": ("rnn", "lstm", "gru"),
     "bidirectional": (False, True),
@@ -168,7 +168,7 @@ def seq2seq(model, source, lengths, y, teacher_forcing=1.0, rng=None):
         x = dropout(decoder.dropout, embedding(decoder.embedding, ids), rng)
         features, alpha, states = one_step(decoder, x, states, told)
         told = told._replace(before=features)
-        logits.append(output(decoder.output, features))
+        logits.append(output(decoder.output, dropout(decoder.output_dropout, features, rng)))
         alphas.append(alpha)
     return np.stack(logits), None if config.attention == "none" else np.stack(alphas)
 

@@ -26,6 +26,7 @@ class RunCache(NamedTuple):
     embedding: Any
     dropout: Any
     run: Any
+    output_dropout: Any
 
 
 class DecoderCache(NamedTuple):
@@ -52,13 +53,14 @@ class Decoder(Composite):
         input_size,
         features_size,
         dropout=0.0,
+        output_dropout=0.0,
         tied=False,
         dtype="float32",
         **stack,
     ):
         self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
         self.embedding = Embedding(vocabulary_size, embedding_size, rng, dtype=dtype)
-        self.dropout = Dropout(dropout)
+        self.dropout, self.output_dropout = Dropout(dropout), Dropout(output_dropout)
         self.rnn = Stack(input_size=input_size, hidden_size=hidden_size, rng=rng, dropout=dropout, dtype=dtype, **stack)
         if tied:
             self.output = TiedLinear(self.embedding, features_size, dtype)
@@ -99,10 +101,11 @@ class Decoder(Composite):
             x, embedding_cache = self.embedding.forward(fed[start:stop])
             x, dropout_cache = self.dropout.forward(x, rng)
             (run_features, run_alphas, states), run_cache = self.run(x, states, memory, rng)
+            run_features, output_cache = self.output_dropout.forward(run_features, rng)
             features.append(run_features)
             alphas.append(run_alphas)
             logits.append(self.output.forward(run_features)[0])  # (7.2)
-            runs.append(RunCache(start, stop, embedding_cache, dropout_cache, run_cache))
+            runs.append(RunCache(start, stop, embedding_cache, dropout_cache, run_cache, output_cache))
         alphas = None if alphas[0] is None else joined(xp, alphas)
         return (joined(xp, logits), alphas), DecoderCache(joined(xp, features), alphas, begin_cache, runs)
 
@@ -116,9 +119,10 @@ class Decoder(Composite):
         # The output layer was called once a run; its inputs laid end to end are the cache of one call.
         dfeatures = self.output.backward(dlogits, LinearCache(cache.features))  # (7.2)'
         dstates, dmemory = None, None
-        for start, stop, embedding_cache, dropout_cache, run_cache in reversed(cache.runs):
+        for start, stop, embedding_cache, dropout_cache, run_cache, output_cache in reversed(cache.runs):
             run_dalphas = None if dalphas is None else dalphas[start:stop]
-            dx, dstates, dpart = self.run_backward(dfeatures[start:stop], run_dalphas, dstates, run_cache)
+            run_dfeatures = self.output_dropout.backward(dfeatures[start:stop], output_cache)
+            dx, dstates, dpart = self.run_backward(run_dfeatures, run_dalphas, dstates, run_cache)
             self.embedding.backward(self.dropout.backward(dx, dropout_cache), embedding_cache)
             dmemory = dpart if dmemory is None else added(dmemory, dpart)  # every run looks back: sum
         return None, *self.begin_backward(dstates, dmemory, cache.begin)

@@ -42,7 +42,8 @@ class Seq2SeqConfig:
     bidirectional: bool = True
     attention: str = "additive"
     attention_size: int | None = None  # None: hidden_size
-    dropout: float = 0.0
+    dropout: float = 0.0  # of embeddings, and between layers
+    output_dropout: float = 0.0  # of what the output layer reads (Zaremba et al. 2014, §3.1)
     context: str | None = None
     max_length: int | None = None  # places that attention by position knows
     reset_after: bool = True  # of a GRU: PyTorch's form, else that of Cho et al. 2014
@@ -83,7 +84,8 @@ class Seq2Seq(Composite):
         if config.bidirectional:
             parts = len(self.encoder.rnn.layers[0].left_to_right.states)
             self.bridge = Bridge(config.layers, parts, H, H, rng, dtype)
-        self.decoder = self.make_decoder(context, rng, dtype, stack | {"tied": config.tied})
+        options = stack | {"tied": config.tied, "output_dropout": config.output_dropout}
+        self.decoder = self.make_decoder(context, rng, dtype, options)
 
     def make_decoder(self, context, rng, dtype, options):
         sizes = self.config.output_size, self.config.embedding_size, self.config.hidden_size, rng

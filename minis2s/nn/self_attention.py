@@ -1,4 +1,4 @@
-"""Self-attention: every position of a sequence looks at all others, with no recurrence between them.
+"""Self-attention: every place of a sequence looks at all, itself among them, with no recurrence between them.
 
     Q = X WQ + bQ,  K = X WK + bK,  V = X WV + bV                      (2.1)
     E = Q K^T / sqrt(d_k)                                              (11.1)
