@@ -4,7 +4,10 @@ The layers keep their names and shapes, as views. What treats every number alike
 one array instead of dozens: one call for a small model, one kernel for a GPU.
 """
 
+from copy import copy
+
 from .backend import array_module
+from .layer import zeros_like
 
 ALIGNED = 16  # numbers: every view begins on a new line of the cache; what lies between two views stays 0
 
@@ -26,11 +29,25 @@ class Packed:
         first = next(iter(params.values()))
         self.params, self.grads = (array_module(first).zeros(size, dtype=first.dtype) for _ in range(2))
         self.views = self.parts(self.params), self.parts(self.grads)
+        self.take(model, "params", 0)
+        self.take(model, "grads", 1)
+
+    def take(self, model, kind, number):
+        """Copy a model's arrays into the views, and put the views in their place."""
         for path, leaf in model.leaves():
-            for own, views in zip((leaf.params, leaf.grads), self.views, strict=True):
-                for name in own:
-                    views[path + name][...] = own[name]
-                    own[name] = views[path + name]
+            own = getattr(leaf, kind)
+            for name in own:
+                view = self.views[number][path + name]
+                view[...] = own[name]
+                own[name] = view
+
+    def with_gradients_of(self, model):
+        """A Packed with these very parameters and the gradients of another model that has them -> Packed"""
+        other = copy(self)
+        other.grads = zeros_like(self.grads)
+        other.views = self.views[0], self.parts(other.grads)
+        other.take(model, "grads", 1)
+        return other
 
     def parts(self, flat):
         """An array (N,) laid out like these, such as an optimiser's moment -> its views by parameter"""

@@ -21,8 +21,8 @@ from .evaluation import evaluate
 from .layer import zeros_like
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
-from .packed import pack
 from .progress import progress
+from .replicas import Replicas
 
 ALL = "all"  # parameters as one array: the one name there is
 READ_EVERY = 0.5  # seconds; on the CPU, where nothing is waited for, after every step
@@ -57,17 +57,19 @@ class Trainer:
     All chance comes from `seed` and the counts of epochs and steps, so a run can be repeated, and stopped and taken
     up again, to the last bit. clip: the largest global norm of the gradients; teacher_forcing: the share of steps fed
     with the target's own tokens, in training only, a number or a function of the step; schedule(step) scales the
-    learning rate.
+    learning rate; threads: on how many a batch is worked on, each taking some of its sentences.
     """
 
-    def __init__(self, model, optimiser=None, clip=1.0, teacher_forcing=1.0, schedule=None, batch_size=64, seed=0):
+    def __init__(
+        self, model, optimiser=None, clip=1.0, teacher_forcing=1.0, schedule=None, batch_size=64, seed=0, threads=1
+    ):
         expect_positive(batch_size=batch_size)
         expect_count(seed=seed)
         if not callable(teacher_forcing):
             expect_fraction("teacher_forcing", teacher_forcing)
         if not clip > 0:
             raise ValueError(f"clip must be above 0, got {clip}")
-        self.model = model
+        self.model, self.replicas = model, Replicas(model, threads)
         self.optimiser = Adam() if optimiser is None else optimiser
         self.loss = SoftmaxCrossEntropy(ignore_index=PAD)
         self.clip, self.teacher_forcing, self.schedule = clip, teacher_forcing, schedule
@@ -76,7 +78,6 @@ class Trainer:
         self.at = Standing()
         self.unread = []  # (StepResult, tokens) of the epoch's steps that `at` does not count yet
         self.best_params = {}
-        self.pack = None
 
     @property
     def steps(self):
@@ -89,13 +90,20 @@ class Trainer:
         finite. Such a step changes no parameter, on a GPU neither, though there it is `read` that raises.
         """
         batch = batch.for_model(self.model)
-        rng = np.random.default_rng([self.seed, 1, self.steps])
         forcing = self.teacher_forcing(self.steps) if callable(self.teacher_forcing) else self.teacher_forcing
-        (logits, _), cache = self.model.forward(batch.source, batch.source_lengths, batch.y, forcing, rng)
-        loss = self.loss.overwrite(logits, batch.targets)
-        params, grads = self.packed()
-        grads[ALL].fill(0)
-        self.model.backward(logits, None, cache)  # which are dlogits now
+
+        def one(model, part):
+            number, rows = part
+            rng = np.random.default_rng([self.seed, 1, self.steps, *number])
+            (logits, _), cache = model.forward(rows.source, rows.source_lengths, rows.y, forcing, rng)
+            loss = self.loss.overwrite(logits, rows.targets, total=batch.tokens)
+            model.backward(logits, None, cache)  # which are dlogits now
+            return loss
+
+        threads = self.replicas.threads if self.model.device == "cpu" else 1
+        parts = batch.split(threads) if threads > 1 else [((), batch)]
+        loss = sum(self.replicas.run(one, parts))
+        params, grads = {ALL: self.packed.params}, {ALL: self.packed.grads}
         norm = clip_by_global_norm(grads, self.clip)
         if self.schedule is not None:
             self.optimiser.lr = self.lr * self.schedule(self.steps)
@@ -107,10 +115,10 @@ class Trainer:
         self.optimiser.update(params, grads)
         return result
 
+    @property
     def packed(self):
-        """The model's parameters and gradients, for the optimiser: each as one array."""
-        self.pack = pack(self.model, self.pack)
-        return {ALL: self.pack.params}, {ALL: self.pack.grads}
+        """All of the model's parameters in one array, and all gradients in another."""
+        return self.replicas.packs[0]
 
     def expect_finite(self, step, result):
         """FloatingPointError unless the loss and the norm of that step, in floats, are finite."""
@@ -232,7 +240,7 @@ class Trainer:
         arrays = {f"params/{name}": array.copy() for name, array in self.model.params.items()}
         arrays |= {f"best/{name}": array.copy() for name, array in self.best_params.items()}
         for slot, array in self.optimiser.state.get(ALL, {}).items():
-            arrays |= {f"optimiser/{name}/{slot}": part.copy() for name, part in self.pack.parts(array).items()}
+            arrays |= {f"optimiser/{name}/{slot}": part.copy() for name, part in self.packed.parts(array).items()}
         return to_device(arrays, "cpu"), {"steps": self.steps, "seed": self.seed, "standing": asdict(self.at)}
 
     def restore(self, arrays, description):
@@ -249,10 +257,10 @@ class Trainer:
         self.best_params = {name: from_numpy(array.copy(), own[name]) for name, array in parts["best"].items()}
         self.optimiser.state = {}
         if parts["optimiser"]:
-            params, _ = self.packed()
-            moments = {slot: zeros_like(params[ALL]) for slot in self.optimiser.slots}
+            self.replicas.renew()
+            moments = {slot: zeros_like(self.packed.params) for slot in self.optimiser.slots}
             for slot, moment in moments.items():
-                for name, part in self.pack.parts(moment).items():
+                for name, part in self.packed.parts(moment).items():
                     part[...] = from_numpy(parts["optimiser"][f"{name}/{slot}"], part)
             self.optimiser.state[ALL] = moments
         self.optimiser.steps, self.at = description["steps"], Standing(**deepcopy(description["standing"]))

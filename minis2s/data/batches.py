@@ -41,6 +41,21 @@ class Batch(NamedTuple):
         source, y, targets = to_device((self.source, self.y, self.targets), device)
         return self._replace(source=source, y=y, targets=targets)
 
+    def split(self, parts):
+        """The same sentences in so many parts (fewer, if they are fewer) -> a list of ((number,), Batch)
+
+        Each is cut to its own longest source and target.
+        """
+        found, B = [], self.source.shape[1]
+        for number, rows in enumerate(np.array_split(np.arange(B), min(parts, B))):
+            rows = slice(rows[0], rows[-1] + 1)
+            lengths, targets = self.source_lengths[rows], self.targets[:, rows]
+            real = targets != PAD
+            T = int(real.sum(axis=0).max())
+            part = Batch(self.source[: lengths.max(), rows], lengths, self.y[:T, rows], targets[:T], int(real.sum()))
+            found.append(((number,), part))
+        return found
+
     def for_model(self, model):
         """The batch where a Seq2Seq is; ValueError, before anything is moved, for an id that it has no word for."""
         expect_known("source", self.source, model.config.input_size)

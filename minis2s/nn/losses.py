@@ -29,7 +29,7 @@ class SoftmaxCrossEntropy(Layer):
         super().__init__()
         self.ignore_index = ignore_index
 
-    def counted(self, logits, targets, weights):
+    def counted(self, logits, targets, weights, total=None):
         """w_n / sum w and the targets, 0 where they do not count.  -> scale (...), targets (...)"""
         expect_floats("logits", logits, (..., "V"))
         expect_shape("targets", targets, logits.shape[:-1])
@@ -43,6 +43,8 @@ class SoftmaxCrossEntropy(Layer):
             counted = counted * real
             targets = xp.where(real, targets, 0)
         expect_ids("targets", targets, logits.shape[-1])
+        if total is not None:
+            return counted / counted.dtype.type(total), targets
         total = counted.sum()
         return counted / xp.where(total > 0, total, xp.ones_like(total)), targets
 
@@ -74,12 +76,13 @@ class SoftmaxCrossEntropy(Layer):
             d *= dnll[block]
         return dlogits
 
-    def overwrite(self, logits, targets, weights=None):
+    def overwrite(self, logits, targets, weights=None, total=None):
         """Loss and gradient at once, for one who needs the logits no more: dlogits takes their place.  -> loss ()
 
         The numbers of forward and of backward with dloss = 1, but every exponential is taken once, and no memory.
+        total: what to divide by instead of sum_n w_n, for one part of a batch: that of the whole.
         """
-        scale, targets = self.counted(logits, targets, weights)
+        scale, targets = self.counted(logits, targets, weights, total)
         xp = array_module(logits)
         flat, scale, targets = logits.reshape(-1, logits.shape[-1]), scale.reshape(-1), targets.reshape(-1)
         nll = xp.empty(scale.shape, dtype=logits.dtype)
