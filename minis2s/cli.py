@@ -29,6 +29,7 @@ def build_parser():
     command.add_argument("--minutes", type=float, default=None, help="how long to train at most")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--save-every", type=float, default=60.0, help="seconds between checkpoints")
+    command.add_argument("--threads", type=int, default=1, help="of the CPU; each takes its part of every batch")
     add_device(command)
     command.set_defaults(run=run_train)
 
@@ -141,6 +142,10 @@ def print_translations(path, options):
 
 
 def run_train(options):
+    from .machine import leave_one_thread_to_blas
+
+    if options.threads > 1:
+        leave_one_thread_to_blas()  # which looks at the environment once, when NumPy is imported
     from . import experiment, runs
 
     chosen = experiment.read(options.experiment)
@@ -152,6 +157,7 @@ def run_train(options):
         options.minutes,
         options.save_every,
         device=options.device,
+        threads=options.threads,
     )
     print(f"\n{run.path('samples.txt').read_text(encoding='utf-8')}")
     print_scores(run.results()["scores"])

@@ -124,23 +124,24 @@ def check(experiment, seed=0):
         expect_truth(evaluation.get("metrics", ()), truths(task["name"]))
 
 
-def prepare(experiment, seed=0, data=None, minutes=None):
+def prepare(experiment, seed=0, data=None, minutes=None, threads=1):
     """Check, load the task, make vocabularies, model and trainer -> Prepared
 
     Raises ValueError as `check` does, before anything is loaded, and what the task raises.
     """
     if minutes is not None:
         experiment = experiment._replace(training=experiment.training | {"minutes": minutes})
+    expect_positive(threads=threads)
     check(experiment, seed)
     splits = load_task(seed=seed, directory=data, **task_options(experiment))
     vocabulary = those(OF_VOCABULARY, experiment.task)
     translator = Translator.untrained(splits.train, **vocabulary, seed=seed, **experiment.model)
-    trainer = make_trainer(translator.model, experiment.training, seed)
+    trainer = make_trainer(translator.model, experiment.training, seed, threads)
     train, valid = translator.encode(splits.train), translator.encode(splits.valid)
     return Prepared(translator, splits, trainer, train, valid, without(OF_TRAINER, experiment.training))
 
 
-def make_trainer(model, training, seed):
+def make_trainer(model, training, seed, threads=1):
     """The Trainer that the table `training` asks for."""
     options = without(("lr",), those(OF_TRAINER, training))
     if "schedule" in options:
@@ -149,7 +150,7 @@ def make_trainer(model, training, seed):
         options["schedule"] = called("schedule", SCHEDULES[kind], numbers)
     if isinstance(options.get("teacher_forcing"), list):
         options["teacher_forcing"] = called("teacher_forcing", falling, options["teacher_forcing"])
-    return Trainer(model, Adam(training["lr"]), seed=seed, **options)
+    return Trainer(model, Adam(training["lr"]), seed=seed, threads=threads, **options)
 
 
 def called(key, function, numbers):

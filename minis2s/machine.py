@@ -30,3 +30,8 @@ def cores():
 def blas_threads():
     """How many threads the environment grants to BLAS, or None where it says nothing: then as many as cores."""
     return next((int(os.environ[name]) for name in THREADS if os.environ.get(name, "").isdigit()), None)
+
+
+def leave_one_thread_to_blas():
+    """Set the environment so: for a process that has not imported NumPy yet, and makes threads of its own."""
+    os.environ |= dict.fromkeys(THREADS, "1")

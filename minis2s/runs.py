@@ -144,6 +144,7 @@ def train(
     report=print,
     fresh=False,
     device="cpu",
+    threads=1,
 ):
     """Run an experiment in its folder, from where it stands if it was stopped, or anew if it is to be fresh -> Run
 
@@ -157,7 +158,7 @@ def train(
     if not fresh and run.exists() and run.results() is not None:
         report(f"{run.folder} holds a finished run; remove it, or name another folder, to run it again")
         return run
-    prepared = prepare(experiment, seed, data, minutes)
+    prepared = prepare(experiment, seed, data, minutes, threads)
     if fresh:
         run.clear()
     run.begin()
@@ -198,6 +199,7 @@ def outcome(run, translator, trainer, splits, data=None):
         | {name: len(pairs) for name, pairs in splits.more.items()},
         "parameters": translator.model.size,
         "device": translator.model.device,
+        "threads": trainer.replicas.threads,
         "steps": trainer.steps,
         "epochs": trainer.at.epoch,
         "seconds": round(trainer.at.seconds, 1),

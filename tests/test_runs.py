@@ -402,3 +402,10 @@ def test_dates_reach_99_per_cent(seed, tmp_path):
     results = train(experiment.read("dates"), tmp_path / "run", seed).results()
     assert results["pairs"]["test"] >= 1000
     assert results["scores"]["exact_match"] >= 0.99
+
+
+def test_a_run_on_two_threads_learns_as_on_one(small, finished, tmp_path):
+    run = train(experiment.read(small), tmp_path / "run", report=lambda line: None, threads=2)
+    assert (run.results()["threads"], finished.results()["threads"]) == (2, 1)
+    for entry, expected in zip(run.results()["log"], finished.results()["log"], strict=True):
+        assert entry["loss"] == pytest.approx(expected["loss"], rel=0.02)
