@@ -15,9 +15,9 @@ def expect_shape(name, array, shape):
     if actual is None:
         raise ValueError(f"{name} must be an array of shape {spell(shape)}, got {type(array).__name__}")
     wanted = (*"…" * (len(actual) - len(shape) + 1), *shape[1:]) if shape[:1] == (...,) else shape
-    fits = len(actual) == len(wanted) and all(
-        isinstance(want, str) or size == want for size, want in zip(actual, wanted, strict=True)
-    )
+    fits = len(actual) == len(wanted)
+    for size, want in zip(actual, wanted):
+        fits = fits and (size == want or isinstance(want, str))
     if not fits:
         raise ValueError(f"{name} has shape {spell(actual)}, expected {spell(shape)}")
     if 0 in actual:

@@ -117,7 +117,7 @@ def flush(x):
     return x
 
 
-BLOCK = 1 << 19  # bytes
+BLOCK = 1 << 18  # bytes: three such blocks and what is worked out of them stay in a second-level cache
 
 # Low enough that exp(LOWEST - max) is exactly 0, high enough that float32 can hold it.
 LOWEST = -1e30

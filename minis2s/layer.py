@@ -33,7 +33,7 @@ class Layer:
     @property
     def dtype(self):
         """The dtype of the parameters, which is that of every computation with them; None where there are none."""
-        return next((param.dtype for param in self.params.values()), None)
+        return next((param.dtype for _, leaf in self.leaves() for param in leaf.params.values()), None)
 
     @property
     def size(self):
@@ -77,7 +77,7 @@ class Layer:
     @property
     def device(self):
         """'cpu' or 'gpu'."""
-        return device_of(next(iter(self.params.values()), None))
+        return device_of(next((param for _, leaf in self.leaves() for param in leaf.params.values()), None))
 
     def __repr__(self):
         return f"{type(self).__name__}({describe(self)})"

@@ -38,19 +38,14 @@ class Replicas:
                 self.packs.append(packed.with_gradients_of(copied))
 
     def run(self, one, parts):
-        """one(model, part) for each part, gradients from 0, side by side -> the results
+        """one(model, packed, part) for each part, side by side, each leaving its gradients in `packed` -> the results
 
         Afterwards the first pack holds the sum of all gradients.
         """
         self.renew()
-
-        def alone(model, packed, part):
-            packed.grads.fill(0)
-            return one(model, part)
-
         if len(parts) == 1:
-            return [alone(self.model, self.packs[0], parts[0])]
-        found = list(self.pool.map(alone, self.models, self.packs, parts))
+            return [one(self.model, self.packs[0], parts[0])]
+        found = list(self.pool.map(one, self.models, self.packs, parts))
         for packed in self.packs[1 : len(parts)]:
             self.packs[0].grads += packed.grads
         return found

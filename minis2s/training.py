@@ -92,11 +92,12 @@ class Trainer:
         batch = batch.for_model(self.model)
         forcing = self.teacher_forcing(self.steps) if callable(self.teacher_forcing) else self.teacher_forcing
 
-        def one(model, part):
+        def one(model, packed, part):
             number, rows = part
             rng = np.random.default_rng([self.seed, 1, self.steps, *number])
             (logits, _), cache = model.forward(rows.source, rows.source_lengths, rows.y, forcing, rng)
             loss = self.loss.overwrite(logits, rows.targets, total=batch.tokens)
+            packed.grads.fill(0)
             model.backward(logits, None, cache)  # which are dlogits now
             return loss
 
