@@ -1,7 +1,9 @@
-"""What machine this is, in a line."""
+"""What machine this is, and what it is asked for."""
 
+import ctypes
 import os
 import platform
+from functools import cache
 from pathlib import Path
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -35,3 +37,18 @@ def blas_threads():
 def leave_one_thread_to_blas():
     """Set the environment so: for a process that has not imported NumPy yet, and makes threads of its own."""
     os.environ |= dict.fromkeys(THREADS, "1")
+
+
+@cache
+def keep_freed_memory():
+    """Ask the C library to keep what is freed for the next who asks, instead of giving it back -> whether it does
+
+    A training step frees what the next one needs again, and a page fresh from the system costs more than the arithmetic
+    in it. Of glibc alone; elsewhere nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    return bool(mallopt(mmap_threshold, 32 << 20)) and bool(mallopt(trim_threshold, 1 << 30))

@@ -19,6 +19,7 @@ from .data.batches import batches_by_length
 from .data.vocabulary import PAD
 from .evaluation import evaluate
 from .layer import zeros_like
+from .machine import keep_freed_memory
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
 from .progress import progress
@@ -69,6 +70,7 @@ class Trainer:
             expect_fraction("teacher_forcing", teacher_forcing)
         if not clip > 0:
             raise ValueError(f"clip must be above 0, got {clip}")
+        keep_freed_memory()
         self.model, self.replicas = model, Replicas(model, threads)
         self.optimiser = Adam() if optimiser is None else optimiser
         self.loss = SoftmaxCrossEntropy(ignore_index=PAD)
