@@ -19,12 +19,13 @@ def read(path):
     Raises FileNotFoundError or ValueError where there is no run, or its record is damaged.
     """
     path = Path(path)
-    if path.is_dir():
-        return Run.at(path).results()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        record = Run.at(path).results() if path.is_dir() else json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
         raise ValueError(f"{path} is no record of a run ({error})") from error
+    if record is not None and not {"experiment", "scores", "log"} <= set(record):
+        raise ValueError(f"{path} is no record of a run: it does not say experiment, scores and log")
+    return record
 
 
 def save(records, folder):

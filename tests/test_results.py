@@ -1,5 +1,7 @@
 """Records of finished runs: kept, read again, and put into a table by experiment."""
 
+from pathlib import Path
+
 import pytest
 
 from minis2s import cli, results
@@ -16,6 +18,7 @@ def record(name="sums", seed=0, exact=0.5, cpu_seconds=30, **more):
         "parameters": 12_345,
         "epochs": 3,
         "cpu_seconds": cpu_seconds,
+        "log": [],
     }
 
 
@@ -59,5 +62,15 @@ def test_what_is_no_record_is_refused(tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"sums-0\.json is no record of a run"):
         results.read(path)
+    path.write_text('{"scores": {}}', encoding="utf-8")
+    with pytest.raises(ValueError, match="it does not say experiment, scores and log"):
+        results.read(path)
     with pytest.raises(FileNotFoundError):
         results.read(tmp_path)
+
+
+def test_the_results_page_shows_the_table_of_the_kept_records():
+    """After new runs: minis2s results RUN … --save figures/results, then the table again, into RESULTS.md."""
+    root = Path(__file__).parents[1]
+    records = [results.read(path) for path in sorted((root / "figures/results").glob("*-[0-9].json"))]
+    assert results.table(records) in (root / "RESULTS.md").read_text(encoding="utf-8")

@@ -294,3 +294,12 @@ def test_both_connections_have_a_name():
     for t in range(40):
         s = np.tanh(E[y[t]] @ W_ys + s @ W_ss + h_N @ W_hs + b_s)
         np.testing.assert_allclose(logits[t], s @ g["W"] + g["b"], rtol=1e-10)
+
+
+def test_a_first_state_that_is_made_here():
+    """003, 5.1: initHidden makes zeros on the CPU, wherever the module is; moved ("meta": a GPU), it stops."""
+    lstm, word = torch.nn.LSTM(H, H).to("meta"), torch.randn(1, 1, H, device="meta")
+    hidden = torch.zeros(1, 1, H), torch.zeros(1, 1, H)
+    with pytest.raises(RuntimeError, match="hidden tensors are not at the same device"):
+        lstm(word, hidden)
+    assert lstm(word, tuple(zeros.to("meta") for zeros in hidden))[0].device.type == "meta"

@@ -29,20 +29,21 @@ cross_entropy = torch.nn.CrossEntropyLoss(ignore_index=0)
 class TorchSeq2Seq(torch.nn.Module):
     """The document's loop in small: two embeddings, two LSTMs of two layers, teacher forcing by lot."""
 
-    def __init__(self):
+    def __init__(self, device="cpu"):
         super().__init__()
+        self.device = device
         self.source, self.target = torch.nn.Embedding(V, 16), torch.nn.Embedding(V, 16)
         self.encoder, self.decoder = torch.nn.LSTM(16, 32, 2), torch.nn.LSTM(16, 32, 2)
         self.output = torch.nn.Linear(32, V)
 
     def forward(self, source, target, teacher_forcing_ratio=0.5):
         _, state = self.encoder(self.source(source))
-        outputs = torch.zeros(*target.shape, V)
+        outputs = torch.zeros(*target.shape, V).to(self.device)
         fed = target[0]
         for t in range(1, len(target)):
             features, state = self.decoder(self.target(fed)[None], state)
-            outputs[t] = self.output(features[0])
-            fed = target[t] if random.random() < teacher_forcing_ratio else outputs[t].argmax(dim=1)
+            output = outputs[t] = self.output(features[0])
+            fed = target[t] if random.random() < teacher_forcing_ratio else output.argmax(dim=1)
         return outputs
 
 
@@ -397,3 +398,37 @@ def test_every_output_is_a_prediction():
     (states, memory), _ = model.begin(batch.source, batch.source_lengths)
     first, _, _ = model.decoder.step(np.full(4, START), states, memory)
     np.testing.assert_allclose(first, logits[0], rtol=1e-4, atol=1e-6)
+
+
+# 实现: the device.
+
+
+def test_the_outputs_move_alone():
+    """004, 实现: `outputs` is made on the device; neither the model nor the batch is moved there.
+
+    Without a GPU that is the same. With one ("meta" stands for it here) forward runs, each step's logits being
+    copied to `outputs`, and the loss stops: `output` lies there, `trg` here.
+    """
+    model, source, target = TorchSeq2Seq("meta"), torch.randint(1, V, (5, 2)), torch.randint(1, V, (6, 2))
+    assert {weight.device.type for weight in model.parameters()} == {"cpu"}
+    outputs = model(source, target)
+    assert outputs.device.type == "meta"
+    with pytest.raises(RuntimeError, match="device meta is not on the expected device cpu"):
+        loss_of(outputs, target)
+
+    source, target = source.to("meta"), target.to("meta")
+    assert loss_of(model.to("meta")(source, target), target).device.type == "meta"
+
+
+def test_the_model_and_its_batches_move():
+    """004, 实现, put right: `to` moves every parameter, and a batch asks the model where it is."""
+    model, batch, asked = model_of(), make_batch([Example([4, 5], [6])]), []
+
+    class Asked(type(batch)):
+        def to(self, device):
+            asked.append(device)
+            return self
+
+    assert {array.shape for array in model.to("cpu").params.values()} == {a.shape for a in model_of().params.values()}
+    Asked(*batch).for_model(model)
+    assert asked == [model.device] == ["cpu"]

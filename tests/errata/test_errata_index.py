@@ -136,6 +136,9 @@ ERRATA = {
         "test_a_gru_in_the_place_of_the_lstm",
         "test_either_cell_in_the_same_place",
     ],
+    ("003", "5.1", "initHidden makes its zeros on the CPU, wherever the module is"): [
+        "test_a_first_state_that_is_made_here",
+    ],
     ("004", "编码器", "with a GRU, two layers are unpacked as hidden and cell"): [
         "test_layers_that_are_unpacked_as_hidden_and_cell",
         "test_a_state_is_what_its_cell_says",
@@ -175,6 +178,10 @@ ERRATA = {
     ("004", "实现", "outputs[0] stays 0"): [
         "test_the_first_output_is_never_written",
         "test_every_output_is_a_prediction",
+    ],
+    ("004", "实现", "`outputs` moves to the device, model and batch do not"): [
+        "test_the_outputs_move_alone",
+        "test_the_model_and_its_batches_move",
     ],
 }
 DOCUMENTS = sorted({document for document, _, _ in ERRATA})
