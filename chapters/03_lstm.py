@@ -875,7 +875,7 @@ r"""
 With `lengths` a row's state is carried unchanged past its end. How, and what its gradient does there, is in
 chapter 6. (With PyTorch's LSTM, whose parameters start elsewhere, it is 75% on average.)
 
-What else happens when the code of 000 and 002 is run has to do with decoders, and is told in chapters 5 to 10.
+What else happens when the code of 000 and 002 is run has to do with decoders and attention, and is told in chapters 5 to 11.
 """
 
 # %% [markdown]

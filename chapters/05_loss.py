@@ -23,6 +23,7 @@ import numpy as np
 from minis2s import functional
 from minis2s.data.batches import Example, make_batch
 from minis2s.data.vocabulary import END, PAD, UNK, Vocabulary
+from minis2s.evaluation import evaluate, held_out_loss
 from minis2s.exercises import check
 from minis2s.figures.padding_and_masks import padding_and_masks
 from minis2s.gradcheck import gradcheck
@@ -30,7 +31,6 @@ from minis2s.models import Seq2Seq, document
 from minis2s.nn import Embedding, MeanSquaredError, SoftmaxCrossEntropy, Stack
 from minis2s.optim import Adam
 from minis2s.plots import COLOURS, DASHES, MARKERS, drawing
-from minis2s.evaluation import evaluate, held_out_loss
 
 np.set_printoptions(precision=4, suppress=True)
 

@@ -84,7 +84,7 @@ r"""
 | 訓練、評估 | 训练、评估 | training, evaluation |
 | 層正規化 | 层归一化 | layer normalisation |
 | 均值、變異數 | 均值、方差 | mean, variance |
-| 權重共享 | 权重共享 | weight sharing, tied weights |
+| 權重綁定 | 权重绑定 | tied weights |
 """
 
 # %% [markdown]
@@ -316,9 +316,9 @@ one into the other, and each layer has a last state of its own.
 A decoder that starts from the encoder's last state can take one state, and now there are two. A bridge joins them,
 by one more layer:
 
-$$s_0 = \tanh([\overrightarrow{h}_T ; \overleftarrow{h}_1] W_s + b_s) \tag{7.1}$$
+$$s_0 = \tanh([\overrightarrow{h}_T ; \overleftarrow{h}_1] W_b + b_b) \tag{7.1}$$
 
-$W_s$ is (2H,H), so $s_0$ is (B,H). Its number is of chapter 7, which begins with $s_0$. With several layers there
+$W_b$ is (2H,H), so $s_0$ is (B,H). Its number is of chapter 7, which begins with $s_0$. With several layers there
 is a bridge for each; with LSTMs there is one more for the cell.
 
 ### Layer normalisation
@@ -478,12 +478,12 @@ padding the second layer sends back 0, as we have just seen; so "padded = unpadd
 
 ### Two last states, one first state
 
-Let $u = [\overrightarrow{h}_T ; \overleftarrow{h}_1]$, (B,2H), so that $s_0 = \tanh(u W_s + b_s)$. Rule 1,
+Let $u = [\overrightarrow{h}_T ; \overleftarrow{h}_1]$, (B,2H), so that $s_0 = \tanh(u W_b + b_b)$. Rule 1,
 then rule 5:
 
 $$da = ds_0 \odot (1 - s_0^2)$$
 
-$$du = da W_s^{\top} \qquad dW_s = u^{\top} da \qquad db_s = \textstyle\sum_{\text{rows}} da \tag{7.1'}$$
+$$du = da W_b^{\top} \qquad dW_b = u^{\top} da \qquad db_b = \textstyle\sum_{\text{rows}} da \tag{7.1'}$$
 
 (B,H) times (H,2H) is (B,2H); cut in half, it is what reaches the two last states.
 
@@ -743,18 +743,18 @@ The bridge, and layer normalisation:
 
 
 # %%
-def bridge(h_ahead, h_back, Ws, bs):
-    """(B,H), (B,H), Ws (2H,H), bs (H,) -> s0 (B,H), cache"""
+def bridge(h_ahead, h_back, Wb, bb):
+    """(B,H), (B,H), Wb (2H,H), bb (H,) -> s0 (B,H), cache"""
     u = np.concatenate([h_ahead, h_back], axis=1)  # (B,2H)
-    s0 = np.tanh(u @ Ws + bs)  # (7.1)
+    s0 = np.tanh(u @ Wb + bb)  # (7.1)
     return s0, (u, s0)
 
 
-def bridge_backward(ds0, Ws, cache):
-    """ds0 (B,H) -> dh_ahead (B,H), dh_back (B,H), dWs (2H,H), dbs (H,)"""
+def bridge_backward(ds0, Wb, cache):
+    """ds0 (B,H) -> dh_ahead (B,H), dh_back (B,H), dWb (2H,H), dbb (H,)"""
     u, s0 = cache
     da = ds0 * (1 - s0**2)
-    du = da @ Ws.T  # (7.1)'
+    du = da @ Wb.T  # (7.1)'
     return *np.split(du, 2, axis=1), u.T @ da, da.sum(axis=0)
 
 
@@ -1079,12 +1079,12 @@ print("dropout's mask holds", np.unique(cache.mask), "and 1 / 0.7 is", round(1 /
 
 layer = Bridge(1, 1, 2, 3, rng, "float64")  # one layer, one part (h), from 2 numbers each way to 3
 h_ahead, h_back, ds0 = *rng.standard_normal((2, 4, 2)), rng.standard_normal((4, 3))
-Ws, bs = layer.params["maps.0.W"], layer.params["maps.0.b"]
-s0, cache = bridge(h_ahead, h_back, Ws, bs)
+Wb, bb = layer.params["maps.0.W"], layer.params["maps.0.b"]
+s0, cache = bridge(h_ahead, h_back, Wb, bb)
 ((their_s0,),), their_cache = layer.forward((((h_ahead,), (h_back,)),))
 np.testing.assert_allclose(their_s0, s0)
 (((dahead,), (dback,)),) = layer.backward(((ds0,),), their_cache)
-np.testing.assert_allclose([dahead, dback], bridge_backward(ds0, Ws, cache)[:2])
+np.testing.assert_allclose([dahead, dback], bridge_backward(ds0, Wb, cache)[:2])
 print("bridge: the same")
 
 a, dy, gain = *rng.standard_normal((2, 3, 6)), rng.standard_normal(6)
@@ -1620,7 +1620,7 @@ r"""
 ### 5. Tied words
 
 A model that reads words and says words needs two tables of V rows: one to look up, and one to score, in which the
-score of a word is the product of its row with the state. Why not one table for both (權重共享 / 权重共享; Press and
+score of a word is the product of its row with the state. Why not one table for both (權重綁定 / 权重绑定; Press and
 Wolf 2017)? In small, for N words, each read by itself:
 
 $$x = W_{\mathrm{id}} \qquad h = \tanh(x A) \qquad \mathrm{logits} = h W^{\top}$$

@@ -27,6 +27,7 @@ from minis2s.data.batches import Example, make_batch
 from minis2s.data.tasks import load_task
 from minis2s.data.vocabulary import END, PAD, START
 from minis2s.decoding import greedy
+from minis2s.evaluation import evaluate
 from minis2s.exercises import check
 from minis2s.figures.teacher_forcing import teacher_forcing
 from minis2s.functional import log_softmax, relu, relu_backward, softmax, softmax_backward
@@ -44,7 +45,7 @@ from minis2s.models.bridge import Bridge
 from minis2s.nn import LSTM, Embedding, MeanSquaredError, TiedLinear
 from minis2s.optim import Adam, clip_by_global_norm, cosine
 from minis2s.plots import COLOURS, DASHES, MARKERS, drawing
-from minis2s.training import Trainer, evaluate
+from minis2s.training import Trainer
 from minis2s.translator import Translator
 
 np.set_printoptions(precision=4, suppress=True)
@@ -58,6 +59,7 @@ r"""
 | 000 (繁) | 基本架構 | the decoder begins with $h_T$; each output $y_t$ is the next input | where that stands in the equations |
 | 000 (繁) | 編碼器-解碼器的數學公式 | $h'_1 = h_T$, $y_t = g(h'_t)$ | the update that is missing |
 | 000 (繁) | PyTorch 實現編碼器-解碼器模型 | `model(src, tgt)`, and the loss against `tgt` | why that copies, and the shift |
+| 001 (繁) | 2. 解碼器（Decoder） | the decoder's equations, without $h_T$ | (7.3), `<start>` and `<end>`; chapter 0 runs them |
 | 002 (简) | 3.2 解码器的公式表示 | $s_t = g(s_{t-1}, y_{t-1}, h_n)$ | the context at every step, forward and backward |
 | 002 (简) | 3.3 代码示例：简单的LSTM解码器 | a decoder that is fed `encoded` | what it should be fed |
 | 002 (简) | 6.2 Seq2Seq模型的完整实现 | a loop that feeds back `output` | which model that is |
@@ -111,7 +113,7 @@ r"""
 | $y_t$ (001, 002, 003) | $p_t$ | `p` | the distribution, softmax of the logits | (B,V) |
 | $W_{ys}$, $W_{ss}$, $b_s$ (003) | $W_x$, $W_h$, $b$ | `Wx`, `Wh`, `b` | weights of the recurrent cell | (E,H), (H,H), (H,) |
 | $W_{hs}$ (003) | rows of $W_x$ | `Wx[E:]` | the weights that meet the context | (H,H) |
-| $W$, $b$ (002), $W_{sy}$, $b_y$ (003) | $W_o$, $b_o$ | `Wo`, `bo` | the output layer | (H,V), (V,) |
+| $W$, $b$ (002), $W_{sy}$, $b_y$ (003) | $W_o$, $b_o$ (chapter 2: $W_y$, $b_y$) | `Wo`, `bo` | the output layer | (H,V), (V,) |
 | $h_n$ at every step (002), $h_N$ (003) | $c$ | `c` | the context, here $h_S$ | (B,H) |
 | `teacher_forcing_ratio` (004) | | `teacher_forcing`, `ratio` | the share of steps fed from the target | |
 | `teacher_force` (004) | | `told` | of each step: is it fed from the target? | (T,) |
@@ -1497,7 +1499,8 @@ r"""
 
 ### 000: the answer stands beside the question
 
-The program of 000 calls `model(src, tgt)`, and takes the loss against `tgt`. So at step $t$ the decoder is
+(Chapter 2 met this in the training loop.) The program of 000 calls `model(src, tgt)`, and takes the loss against
+`tgt`. So at step $t$ the decoder is
 fed $y_t$ and must say $y_t$. What it learns can be seen on data in which there is *nothing* to learn: sources
 and targets of pure noise, independent of each other. The mean squared error should be 1, the variance of the
 noise, for everybody. Here is its model (7.7, 7.8), in its sizes, trained on ever new noise and tested on
@@ -1549,7 +1552,7 @@ for feed in (unshifted, late):
 # %% [markdown]
 r"""
 Fed as in 000 the model predicts noise almost perfectly, which is impossible, and does so just as well without
-the source: it copies. Shifted, it has the honest error. (PyTorch gives about 0.002 and 0.98.) The remedy is one
+the source: it copies. Shifted, it has the honest error. (PyTorch gives about 0.002, and about 1.) The remedy is one
 line, `late`. In `minis2s` a batch of words cannot be made otherwise:
 """
 

@@ -108,7 +108,8 @@ r"""
 | | | $\gamma$ | `gamma` | which share of a gradient one step lets through | |
 | | | $X$, $Y$, $W$ | `X`, `Y`, `W` | a probe: vectors, letters (one-hot), weights | (N,H+1), (N,V), (H+1,V) |
 
-Step $i$ counts what is read, step $j$ what is written. A source in `minis2s` ends with `<end>`, which the
+Step $i$ counts what is read, step $j$ what is written. (Elsewhere the length of the source is S and a step of the
+decoder $t$; a $d$ with a $j$ is a distance here, no gradient.) A source in `minis2s` ends with `<end>`, which the
 encoder reads as well. That makes every path one step longer, for all models alike; where we count with a
 pencil we leave it out.
 """

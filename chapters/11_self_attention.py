@@ -68,7 +68,7 @@ r"""
 | 飽和 | 饱和 | saturation |
 | 置換 | 置换 | permutation |
 | 殘差連接 | 残差连接 | residual connection |
-| 前饋網路 | 前馈网络 | feed-forward network |
+| 前饋網絡 | 前馈网络 | feed-forward network |
 | 層正規化 | 层归一化 | layer normalisation |
 | 長距離依賴 | 长距离依赖 | long-distance dependence |
 """
@@ -1200,7 +1200,7 @@ The heading is "Transformer架构", and what stands below it is its heart. The r
 | several heads | look for several things | `SelfAttention(heads=…)` |
 | residual connection | adds to what is there | (11.5), Tagger |
 | layer normalisation (層正規化 / 层归一化) | keeps each vector's size | [layer_norm.py](../minis2s/nn/layer_norm.py), in recurrent cells only |
-| feed-forward network (前饋網路 / 前馈网络) | two matrices with a relu between, for each place by itself | not in minis2s |
+| feed-forward network (前饋網絡 / 前馈网络) | two matrices with a relu between, for each place by itself | not in minis2s |
 | many such blocks | look again at what was found | not in minis2s |
 | a decoder | causal self-attention, then attention to the encoder (chapter 9) | the mask and the attention, not the block |
 

@@ -59,7 +59,7 @@ r"""
 | 002 (简) | 5.3 代码示例：Self-Attention层 | `self.scale`, a tensor | why it does not go along |
 
 It comes after chapter 12, in which the same models are run by PyTorch, and it is the last one. Of the chapters
-before, it needs the LSTM (3) and the training step of document 004 (7).
+before, it needs the LSTM (3) and the training step of document 004 (2, 7).
 """
 
 # %% [markdown]
@@ -1207,7 +1207,7 @@ states, by a matrix with 4D columns: $16 D^2$ operations for each place. Self-at
 columns, $6 D^2$, and then compares each place with T others and takes their mean, $4 T D$. Backward is twice as
 much for both. So they are even where $16 D^2 = 6 D^2 + 4TD$, which is $T = 2.5 D$. Here that is 160, and there the
 table shows the same number twice. Below that self-attention is also less work; above it is more, and
-it grows with the square of the length.
+it grows with the square of the length. (With several heads there is a fourth matrix, and it is 2 D: chapter 11.)
 
 ### 004: who is moved
 

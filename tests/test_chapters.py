@@ -4,6 +4,7 @@ import ast
 import builtins
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,14 +92,32 @@ def test_sections_are_those_of_every_chapter_in_their_order(source):
     assert needed - set(found) == set()
 
 
-@chapters
-def test_links_resolve(source):
-    links = re.findall(r"\]\(([^)\s]+)\)", without_code(prose(source)))
+@cache
+def headings(source):
+    return re.findall(r"^#{1,3} (.*)$", re.sub(r"```.*?```", "", prose(source), flags=re.DOTALL), re.MULTILINE)
+
+
+def anchor(heading):
+    """What follows the # in a link to a heading of a notebook, in JupyterLab and on nbviewer."""
+    return heading.replace("`", "").replace(" ", "-")
+
+
+def expect_links_to_resolve(text):
+    """The files exist; of a notebook so does the heading that is meant, in its source."""
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
     assert links
     for link in links:
         if not link.startswith("https://"):
-            path, _, _ = link.partition("#")
-            assert (build.CHAPTERS / path).exists(), link
+            path, _, heading = link.partition("#")
+            file = build.CHAPTERS / path
+            assert file.exists(), link
+            if heading:
+                assert heading in map(anchor, headings(file.with_suffix(".py"))), link
+
+
+@chapters
+def test_links_resolve(source):
+    expect_links_to_resolve(without_code(prose(source)))
 
 
 @chapters
@@ -272,3 +291,69 @@ def test_a_notebook_that_is_not_its_source_s_is_found(tmp_path):
 def test_the_chapters_have_different_numbers():
     numbers = [source.name[:2] for source in build.SOURCES]
     assert len(set(numbers)) == len(numbers)
+
+
+def table(text, *columns):
+    """The rows of all tables of these columns in a text, as lists of cells."""
+    found, inside = [], False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        inside = line.startswith("|") and (inside or tuple(cells) == columns)
+        if inside and tuple(cells) != columns and not cells[0].startswith("---"):
+            found.append(cells)
+    return found
+
+
+def terms(source):
+    """(繁, 简) of every term in a chapter's table; a row may have several, and notes in brackets."""
+    rows = table(prose(source), "繁", "简", "English") + table(prose(source), "繁", "简", "English", "chapter")
+    for traditional, simplified, *_ in rows:
+        pairs = [re.sub("（.*?）", "", cell).split("、") for cell in (traditional, simplified)]
+        assert len(pairs[0]) == len(pairs[1]), traditional
+        yield from zip(*pairs)
+
+
+def test_a_term_is_the_same_in_all_chapters_and_on_the_map():
+    everywhere = {source.name[:2]: dict(terms(source)) for source in build.SOURCES}
+    assert all(everywhere.values())
+    for number, found in everywhere.items():
+        for term, simplified in found.items():
+            if term not in ("列", "行"):  # a row here is a column there: chapter 1
+                assert everywhere["00"].get(term) == simplified, f"chapter {number}: {term}"
+
+
+# README.md: the map
+
+README = (build.CHAPTERS / "README.md").read_text(encoding="utf-8")
+
+
+def test_links_of_the_readme_resolve():
+    expect_links_to_resolve(README)
+    for source in build.SOURCES:
+        assert f"]({source.name})" in README and f"]({source.stem}.ipynb)" in README, source.stem
+
+
+def test_the_readme_has_both_ways_the_same():
+    """From a document's section to those of the chapters, and back."""
+    there, back = re.split("^## From a chapter to the documents$", README, flags=re.MULTILINE)
+    there, back = there.partition("## From a document to the chapters")[2], back.partition("\n## ")[0]
+    found = set()
+    for document in re.split("^### ", there, flags=re.MULTILINE)[1:]:
+        for section, places in table(document, "section", "where"):
+            places = re.sub(r" \((?:pictures|several).*?\)$", "", places)  # what is not treated
+            found |= {(f"{document[:3]} {section}", place) for place in places.split(" <br> ")}
+    rows = table(back, "chapter and section", "sections of the documents")
+    assert len(found) > 100
+    assert found == {(section, place) for place, sections in rows for section in sections.split(" <br> ")}
+
+
+def test_the_readme_has_every_exercise_with_its_points():
+    asked = {name: points for source in build.SOURCES for name, points, *_ in exercise_cells(source)}
+    course, _, exercises = README.partition("## The exercises")
+    named = re.findall(r"`(\w+)` (\d+)\b", exercises)
+    assert len(named) == len(asked) and {name: int(points) for name, points in named} == asked
+    for row in re.findall(r"^\| assign, (\d+) points \| (.*) \|$", course, re.MULTILINE):
+        assert sum(asked[name] for name, _ in re.findall(r"`(\w+)` (\d+)", row[1])) == int(row[0])
+    assigned = re.findall(r"`(\w+)` (\d+)\b", course)
+    assert len(dict(assigned)) == len(assigned) > 20
+    assert all(asked[name] == int(points) for name, points in assigned)
