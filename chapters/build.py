@@ -27,6 +27,7 @@ CHAPTERS = Path(__file__).resolve().parent
 ROOT = CHAPTERS.parent
 SOURCES = sorted(CHAPTERS.glob("[0-9][0-9]_*.py"))
 AT_ONCE = 2
+WITHOUT_CORPUS = "The corpus is not on this machine"  # a chapter's own words
 LIMIT = 90  # seconds that a chapter may take
 LARGEST = 1_500_000  # bytes of a notebook: beyond some megabytes GitHub shows none
 
@@ -149,6 +150,9 @@ def build(source, check=False):
     except Exception as error:  # a cell's error, a kernel that died, a cell without end
         return 0.0, ["fails: " + re.sub(r"\x1b\[[\d;]*m", "", str(error))]  # without its colours
     found = [*([stale] if stale else []), *complaints(nb)]
+    texts = [output.get("text", "") for cell in nb.cells for output in cell.get("outputs", ())]
+    if not check and any(WITHOUT_CORPUS in text for text in texts):
+        found.append("ran without its corpus: say in MINIS2S_DATA where it is, to write this notebook")
     if seconds > LIMIT:
         found.append(f"takes {seconds:.0f} s of processor time, more than {LIMIT}")
     if not check and not found:
