@@ -23,8 +23,8 @@ def read(path):
         record = Run.at(path).results() if path.is_dir() else json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is no record of a run ({error})") from error
-    if record is not None and not {"experiment", "scores", "log"} <= set(record):
-        raise ValueError(f"{path} is no record of a run: it does not say experiment, scores and log")
+    if record is not None and not {"experiment", "log"} <= set(record):
+        raise ValueError(f"{path} is no record of a run: it does not say experiment and log")
     return record
 
 

@@ -63,7 +63,7 @@ def test_what_is_no_record_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"sums-0\.json is no record of a run"):
         results.read(path)
     path.write_text('{"scores": {}}', encoding="utf-8")
-    with pytest.raises(ValueError, match="it does not say experiment, scores and log"):
+    with pytest.raises(ValueError, match="it does not say experiment and log"):
         results.read(path)
     with pytest.raises(FileNotFoundError):
         results.read(tmp_path)

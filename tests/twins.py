@@ -220,12 +220,11 @@ def seq2seq(config, P, source, lengths, y, teacher_forcing=1.0, rng=None):
             fed[0] = logits[-1].argmax(dim=1)
         x = dropped(embedding(0, {"W": P["decoder.embedding.W"]}, fed), rng, config.dropout)
         if config.attention == "none":  # its dropout between layers is drawn for a whole run, like the embedding's
-            logits += list(decode.whole_run(x))
-            continue
-        for x_t in x:
-            step_logits, alpha = decode.one_step(x_t)
-            logits.append(step_logits)
-            alphas.append(alpha)
+            features = decode.whole_run(x)
+        else:
+            features, run_alphas = zip(*map(decode.one_step, x), strict=True)
+            features, alphas = torch.stack(features), [*alphas, *run_alphas]
+        logits += list(decode.logits(dropped(features, rng, config.output_dropout)))
     return torch.stack(logits), torch.stack(alphas) if alphas else None
 
 
@@ -267,30 +266,30 @@ class Steps:
             self.config.cell, self.config.layers, False, scoped(self.P, "rnn."), inputs, self.states, None,
             self.rng, self.config.dropout,
         )  # fmt: skip
-        return self.logits(torch.cat([ss, c, x], dim=2) if self.context == "every step and output" else ss)
+        return torch.cat([ss, c, x], dim=2) if self.context == "every step and output" else ss
 
     def one_step(self, x):
         P, s = self.P, self.states[-1][0]
         if self.context == "input":
             context, alpha = self.look(s)
             s = self.cells(torch.cat([x, context], dim=1))
-            return self.logits(torch.cat([s, context], dim=1)), alpha
+            return torch.cat([s, context], dim=1), alpha
         if self.context in ("output", "output fed back"):
             s = self.cells(x if self.context == "output" else torch.cat([x, self.s_tilde], dim=1))
             context, alpha = self.look(s)
             self.s_tilde = torch.tanh(torch.cat([context, s], dim=1) @ P["combine.W"] + P["combine.b"])
-            return self.logits(self.s_tilde), alpha
+            return self.s_tilde, alpha
         if self.context == "combined input":
             context, alpha = self.look(torch.cat([x, s], dim=1))
             x = torch.relu(torch.cat([x, context], dim=1) @ P["combine.W"] + P["combine.b"])
-            return self.logits(self.cells(x)), alpha
+            return self.cells(x), alpha
         if self.context == "gate":
             s = self.cells(x)
             context, alpha = self.look(s)
             g = torch.sigmoid(torch.cat([s, context], dim=1) @ P["gate.W"] + P["gate.b"])
             s = (1 - g) * s + g * torch.tanh(context @ P["content.W"] + P["content.b"])
             self.states = (*self.states[:-1], (s, *self.states[-1][1:]))
-            return self.logits(s), alpha
+            return s, alpha
         raise KeyError(self.context)
 
 
