@@ -144,6 +144,12 @@ chapter has its own shorter list.
 | 位置編碼、置換 | 位置编码、置换 | positional encoding, permutation | 11 |
 | 直方圖 | 直方图 | histogram | 11 |
 | 殘差連接、前饋網絡 | 残差连接、前馈网络 | residual connection, feed-forward network | 11 |
+| 深度學習框架、自動微分 | 深度学习框架、自动微分 | deep-learning framework, automatic differentiation | 12 |
+| 矩陣乘法、逐元素運算 | 矩阵乘法、逐元素运算 | matrix product, elementwise operation | 12 |
+| 算術強度、屋頂線模型 | 算术强度、屋顶线模型 | arithmetic intensity, roofline model | 12 |
+| 非正規數、執行緒 | 非规格化数、线程 | denormal number, thread | 12 |
+| 基準測試、預熱、消融實驗 | 基准测试、预热、消融实验 | benchmark, warm-up, ablation | 12 |
+| 中位數、四分位數 | 中位数、四分位数 | median, quartile | 12 |
 | 圖形處理器、中央處理器 | 图形处理器、中央处理器 | graphics processing unit, central processing unit | 13 |
 | 主機、裝置、傳輸、頻寬 | 主机、设备、传输、带宽 | host, device, transfer, bandwidth | 13 |
 | 核心函式、啟動、同步、融合 | 核函数、启动、同步、融合 | kernel, launch, to synchronise, to fuse | 13 |
