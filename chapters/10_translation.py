@@ -1265,8 +1265,8 @@ minis2s train tatoeba-fixed
 minis2s results runs/tatoeba runs/tatoeba-fixed --save figures/results
 ```
 
-The second is its twin without attention: there the decoder is told the encoder's last state at every step,
-and nothing else (chapters 7 and 8). What they left behind is in `figures/results`:
+The second is its twin without attention: there cell and output layer are told the encoder's last state at every
+step, and nothing else (chapters 7 and 8). What they left behind is in `figures/results`:
 """
 
 # %%
@@ -1293,11 +1293,8 @@ With attention BLEU is 37.8 on the shortest sentences and 17.2 on the longest. (
 of the lengths that it is about; the thin line covers all of them.) Long sentences are harder. The dent at 6
 is chance: some 180 sentences are few.
 
-The twin has a BLEU of 3.8, and hardly more on short sentences than on long ones. So this is not the picture
-that chapter 8 shows, where one vector is enough for short sources and fails at long ones. This model has
-hardly begun to translate. "Tom is an extraordinary man." becomes 汤姆在波士顿。, "Tom is in Boston", and "I will do
-anything for you." becomes 我不想你的意思。. That is Chinese, of a kind, and begins with the right person; it has
-learnt how sentences go, and little of what is asked for.
+Where the twin's record is there, its line stands below. Compare the two on the left and on the right: is one
+vector nearly enough for a short sentence, and does the gap grow with the length, as in the picture of chapter 8?
 """
 
 # %%
@@ -1307,12 +1304,10 @@ learning_curves("tatoeba", RESULTS) if "tatoeba" in records else None
 r"""
 - **With attention** the training loss (thin) goes on falling, to 0.96, long after the held-out loss has come
   to rest at 1.92. It could learn more by heart, but nothing more of the language.
-- **Without attention** both losses are nearly the same, 3.15 and 3.30, and high. It does not learn by heart,
-  for it cannot yet even say the sentences that it has been shown. It is not true that nothing can be
-  translated through one vector: Sutskever et al. (2014) did, with four layers of 1,000 units and 12 million
-  pairs. Within nine rounds over 27,000 pairs, it does not get there. Attention makes the task so much easier
-  that the same rounds are enough.
-- The lower panel has the exact matches, 7.7% and none, a strict measure: see 你会说法语吗？ above.
+- **Without attention** (where its record is there) look at how far the training loss comes in the same nine
+  rounds. It is not true that nothing can be translated through one vector: Sutskever et al. (2014) did, with
+  four layers of 1,000 units and 12 million pairs.
+- The lower panel has the exact matches, 7.7% with attention, a strict measure: see 你会说法语吗？ above.
 
 And beam search, on this model? `minis2s evaluate runs/tatoeba`, with greedy decoding and with a beam of 5, gives
 
