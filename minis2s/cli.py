@@ -75,7 +75,7 @@ def build_parser():
     command.add_argument("--data", default=None, help="the directory of the corpora")
     command.set_defaults(run=run_doctor)
 
-    command = commands.add_parser("bench", help="how fast, beside PyTorch on the same processor")
+    command = commands.add_parser("bench", help="how fast, beside PyTorch on the same processor or GPU")
     command.add_argument("names", metavar="WORKLOAD", nargs="*", help="or ablation, scaling, decoding")
     command.add_argument("--threads", type=int, default=2, help="of each process")
     command.add_argument("--rounds", type=int, default=5, help="how many turns each takes")
@@ -83,6 +83,7 @@ def build_parser():
     command.add_argument("--profile", action="store_true", help="only where the time of our own step goes")
     command.add_argument("--json", metavar="FILE", default=None, help="all numbers")
     command.add_argument("--figure", metavar="FILE", default=None, help="a picture of the workloads, or of scaling")
+    add_device(command)
     command.set_defaults(run=run_bench)
 
     return parser
@@ -236,4 +237,4 @@ def run_bench(options):
     from .bench.race import Setting
 
     setting = Setting(options.threads, options.rounds, options.dtype)
-    bench(options.names, setting, options.profile, options.json, options.figure)
+    bench(options.names, setting, options.profile, options.json, options.figure, options.device)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .. import plots
 from ..atomic import write_atomically
+from ..backend import expect_device
 from ..contracts import expect_choice, expect_positive
 from ..layer import DTYPES
 from . import figures, measure, report
@@ -14,13 +15,13 @@ from .workloads import WORKLOADS
 STUDIES = {"ablation": measure.ablation, "scaling": measure.scaling, "decoding": measure.decoding}
 
 
-def bench(names, setting, profile=False, json_path=None, figure_path=None):
+def bench(names, setting, profile=False, json_path=None, figure_path=None, device="cpu"):
     """Measure workloads, or the studies "ablation", "scaling" and "decoding", by name -> the result, a dict
 
     No name: all workloads. profile=True measures only where the time of our step goes. json_path, figure_path: files
-    to write; the figure shows the ratios of the workloads, or else the scaling.
+    to write; the figure shows the ratios of the workloads, or else the scaling. device "gpu": workloads on CPU and GPU.
     Raises, before anything is measured, ValueError for unknown names and numbers that cannot be, FileNotFoundError
-    where a folder is missing, ImportError where a figure needs PyTorch or matplotlib.
+    where a folder is missing, ImportError where a figure needs PyTorch or matplotlib, RuntimeError where a GPU is.
     """
     for name in names:
         expect_choice("workload", name, [*WORKLOADS, *STUDIES])
@@ -30,12 +31,17 @@ def bench(names, setting, profile=False, json_path=None, figure_path=None):
     studies = [name for name in names if name in STUDIES]
     if profile and studies:
         raise ValueError(f"--profile is of workloads, not of {', '.join(studies)}")
+    if device == "gpu" and (studies or profile or figure_path is not None):
+        raise ValueError("--device gpu is of workloads and their table alone, without studies, --profile and --figure")
+    expect_device(device)
     draw = None if figure_path is None else drawing(figure_path, [] if profile else workloads, studies)
     if json_path is not None and not Path(json_path).parent.is_dir():
         raise FileNotFoundError(f"--json is {json_path}, but there is no folder {Path(json_path).parent}")
 
-    result = measure.circumstances(setting)
-    if profile:
+    result = measure.circumstances(setting, device)
+    if device == "gpu":
+        result["gpu"] = measure.gpu(workloads, setting)
+    elif profile:
         result["profile"] = measure.profiles(workloads, setting)
     elif workloads:
         result["peak"] = measure.peaks(setting)

@@ -9,25 +9,36 @@ import numpy as np
 
 from ..contracts import expect_choice
 from . import ours, textbook
-from .workloads import AS_PUBLISHED, BEST_FORM, FLUSHED, STEP_LOOP
+from .workloads import AS_PUBLISHED, BEST_FORM, FLUSHED, ON_GPU, OURS, STEP_LOOP
 
-OURS, TEXTBOOK = "minis2s", "textbook"
+TEXTBOOK = "textbook"
 RIVALS = (STEP_LOOP, AS_PUBLISHED, BEST_FORM, FLUSHED)
 NO_TORCH = 'the columns of PyTorch need it: pip install "minis2s[torch]"'
+NO_TORCH_ON_GPU = "the rows of PyTorch on the GPU, and the count of launches, need a PyTorch that sees the GPU"
 
 
 def has_torch():
     return find_spec("torch") is not None
 
 
+def torch_sees_gpu():
+    if not has_torch():
+        return False
+    from torch.cuda import is_available
+
+    return is_available()
+
+
 def make(name, workload, dtype):
     """The contestant "minis2s", "textbook", "textbook with N" of its ideas, or one of RIVALS.
 
-    Raises ImportError for a rival without PyTorch.
+    minis2s and the rivals also "… on GPU".
+    Raises ImportError for a rival without PyTorch, RuntimeError for minis2s on a GPU that is not there.
     """
+    name, device = name.removesuffix(ON_GPU), "gpu" if name.endswith(ON_GPU) else "cpu"
     if name == OURS:
-        return (ours.Signals if workload.over_vectors else ours.Words)(workload, dtype)
-    if name.startswith(TEXTBOOK):
+        return (ours.Signals if workload.over_vectors else ours.Words)(workload, dtype, device)
+    if name.startswith(TEXTBOOK) and device == "cpu":
         count = int(name.removeprefix(TEXTBOOK).removeprefix(" with ") or 0)
         return textbook.Textbook(workload, dtype, textbook.first(count))
     expect_choice("contestant", name, RIVALS)
@@ -35,7 +46,7 @@ def make(name, workload, dtype):
         raise ImportError(NO_TORCH)
     from .torch_step import TorchStep
 
-    return TorchStep(workload, dtype, name)
+    return TorchStep(workload, dtype, name, device)
 
 
 def differences(names, workload, dtype):

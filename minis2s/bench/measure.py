@@ -2,27 +2,23 @@
 
 import datetime
 import platform
-import sys
 from dataclasses import asdict, replace
+from importlib import import_module
 from importlib.metadata import version
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, doctor
 from ..machine import cores, processor
-from .contestants import NO_TORCH, OURS, TEXTBOOK, has_torch
-from .race import median, once, race
+from .contestants import NO_TORCH, NO_TORCH_ON_GPU, OURS, TEXTBOOK, has_torch
+from .race import median, once, race, tell
 from .textbook import Ideas
-from .workloads import BEST_FORM, STEP_LOOP, find
+from .workloads import AS_PUBLISHED, BEST_FORM, ON_GPU, STEP_LOOP, find
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-8}  # of gradients at full size
 ABLATED = ("004", "lstm-T400")
 SCALED = {"T": (10, 25, 50, 100, 200, 400), "batch": (1, 4, 16, 64, 256)}
 DECODED, BATCH, WIDTHS = ("004", "bahdanau"), 64, (1, 5)
-
-
-def tell(line):
-    print(line, file=sys.stderr, flush=True)
 
 
 def training(names, setting):
@@ -34,6 +30,24 @@ def training(names, setting):
         found = compared(others, workload, setting)
         contestants = race([OURS, *others], workload, setting)
         rows.append(described(workload) | {"differences": found, "contestants": contestants})
+        progress(workload.name, contestants)
+    return rows
+
+
+def gpu(names, setting):
+    """Every workload: ours on the CPU and on a GPU, and PyTorch there; all have the gradients of ours on the CPU."""
+    with_torch = once("torch_sees_gpu", setting)["sees"]
+    if has_torch() and not with_torch:
+        tell(NO_TORCH_ON_GPU)
+    rows = []
+    for workload in map(find, names):
+        forms = [AS_PUBLISHED if workload.over_vectors else STEP_LOOP, BEST_FORM] if with_torch else []
+        others, found = [name + ON_GPU for name in (OURS, *forms)], {}
+        for name in others:  # each by itself: CuPy and PyTorch may have come with different versions of CUDA
+            found |= compared([name], workload, setting)
+        contestants = race([OURS, *others], workload, setting)
+        row = {"name": workload.name, "tokens": workload.tokens, "gpu_limits": workload.gpu_limits}
+        rows.append(row | {"differences": found, "contestants": contestants})
         progress(workload.name, contestants)
     return rows
 
@@ -118,8 +132,9 @@ def progress(name, contestants):
     tell(f"{name}, ms: {times}")
 
 
-def circumstances(setting):
+def circumstances(setting, device="cpu"):
     """Machine, versions, threads, date."""
+    machine = f"{processor()}, {cores()} cores"
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     versions = {"minis2s": __version__, "python": platform.python_version(), "numpy": np.__version__}
     versions |= {"BLAS": f"{blas.get('name')} {blas.get('version')}"}
@@ -127,9 +142,12 @@ def circumstances(setting):
         versions["PyTorch"] = version("torch")
     else:
         tell(NO_TORCH)
+    if device == "gpu":
+        machine += f"; {doctor.gpu()}"
+        versions |= {"CuPy": import_module("cupy").__version__, "CUDA": doctor.cuda()}
     return {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{processor()}, {cores()} cores",
+        "machine": machine,
         "versions": versions,
         **setting._asdict(),
     }

@@ -1,6 +1,7 @@
 """One training step of minis2s: forward, backward, clipping, Adam, as its own training runs them."""
 
 from .. import signals, training
+from ..backend import to_device
 from ..optim import Adam
 from ..packed import Packed
 from . import workloads
@@ -9,8 +10,8 @@ from . import workloads
 class Words:
     """The step of Trainer, on one batch again and again."""
 
-    def __init__(self, workload, dtype):
-        self.model, self.batch = workload.make_model(dtype), workload.make_batch()
+    def __init__(self, workload, dtype, device="cpu"):
+        self.model, self.batch = workload.make_model(dtype).to(device), workload.make_batch().to(device)
         options = {"clip": workload.clip, "teacher_forcing": workload.teacher_forcing, "seed": workloads.SEED}
         self.trainer = training.Trainer(self.model, Adam(workloads.LR), **options)
 
@@ -18,7 +19,7 @@ class Words:
         self.trainer.step(self.batch)
 
     def gradients(self):
-        return self.model.grads
+        return to_device(self.model.grads, "cpu")
 
     def parts(self):
         """(what it does, whose, method) of everything that takes long"""
@@ -37,16 +38,16 @@ class Words:
 class Signals:
     """The step of document 000, over vectors."""
 
-    def __init__(self, workload, dtype):
-        self.model, self.clip = workload.make_model(dtype), workload.clip
-        self.source, self.y, self.targets = workload.make_signals(dtype)
+    def __init__(self, workload, dtype, device="cpu"):
+        self.model, self.clip = workload.make_model(dtype).to(device), workload.clip
+        self.source, self.y, self.targets = to_device(workload.make_signals(dtype), device)
         self.packed, self.optimiser = Packed(self.model), Adam(workloads.LR)
 
     def step(self):
         signals.step(self.model, self.packed, self.optimiser, self.source, self.y, self.targets, clip=self.clip)
 
     def gradients(self):
-        return self.model.grads
+        return to_device(self.model.grads, "cpu")
 
     def parts(self):
         model = self.model

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine import THREADS
+from .workloads import ON_GPU
 
 SLICE = 0.3  # seconds that one turn lasts at least
 
@@ -60,7 +61,8 @@ class Setting(NamedTuple):
 def race(names, workload, setting, width=None):
     """Every contestant's time for a step, a value a round, and its memory -> name -> {"seconds": [...], "bytes": n}
 
-    width None trains, a width decodes.
+    width None trains, a width decodes. On a GPU also the time to issue a step, "issue": [...], and as far as they can
+    be counted its "launches" with the time "busy" that they take.
     """
     found = {name: {"seconds": []} for name in names}
     with ExitStack() as stack:
@@ -73,11 +75,28 @@ def race(names, workload, setting, width=None):
             steps[name] = max(1, round(setting.slice / once))
         for _ in range(setting.rounds):
             for name, worker in workers.items():
+                if name.endswith(ON_GPU):  # first: the GPU has rested, and must not while it counts
+                    found[name].setdefault("issue", []).append(worker.ask("issue")["issue"])
                 seconds = worker.ask("run", steps=steps[name])["seconds"]
                 found[name]["seconds"].append(seconds / steps[name])
         for name, worker in workers.items():
             found[name] |= worker.ask("memory")
+            if name.endswith(ON_GPU):
+                found[name] |= counted(worker, name)
     return found
+
+
+def counted(worker, name):
+    """The launches of its contestant; {} and a line where they cannot be counted, as all else is measured by then."""
+    try:
+        return worker.ask("launches")
+    except RuntimeError as error:
+        tell(f"the launches of {name} are not counted: {error}")
+        return {}
+
+
+def tell(line):
+    print(line, file=sys.stderr, flush=True)
 
 
 def once(do, setting, **what):

@@ -4,7 +4,7 @@ from .contestants import OURS, TEXTBOOK
 from .decoding import MAX_LENGTH
 from .race import median, paired, quartiles
 from .textbook import IN_WORDS, Ideas
-from .workloads import BEST_FORM, STEP_LOOP
+from .workloads import BEST_FORM, ON_GPU, STEP_LOOP
 
 
 def markdown(result):
@@ -38,6 +38,28 @@ def training(result):
     peaks = ", ".join(f"{name} {flops / 1e9:.0f}" for name, flops in result["peak"].items())
     note = f"One training step. BLAS peak, GFLOP/s: {peaks}; shares are of the higher. Pairs: minis2s / PyTorch."
     return f"{lines(columns, rows)}\n\n{note} {same_gradients(result['training'])}"
+
+
+def gpu(result):
+    rows, mine = [], OURS + ON_GPU
+    for row in result["gpu"]:
+        found, limits = row["contestants"], row["gpu_limits"]
+        for name, one in found.items():
+            steps = 1 / median(one["seconds"])
+            rows.append([
+                row["name"], name, time(found, name), digits(steps), digits(row["tokens"] * steps),
+                "" if name == mine else ratio(found, mine, name), reached(found, name, limits.get(name, []), mine),
+                part_of_step(one, "issue"), str(one.get("launches", "")), part_of_step(one, "busy"),
+            ])  # fmt: skip
+    columns = [
+        "workload", "", "a step, ms", "steps/s", "target tokens/s", "time of minis2s on GPU / this", "to reach",
+        "issuing it, ms", "launches", "GPU at work, ms",
+    ]  # fmt: skip
+    note = (
+        "One training step; on the GPU by its events, without TF32. Issuing: how long the CPU takes to hand a step to "
+        "an idle GPU; near 100% the GPU waits for launches. Launches: kernels, copies and fills."
+    )
+    return f"{lines(columns, rows)}\n\n{note} {same_gradients(result['gpu'])}"
 
 
 def ablation(result):
@@ -98,7 +120,8 @@ def profile(result):
 
 
 TABLES = {
-    "training": training, "ablation": ablation, "scaling": scaling, "decoding": decoding, "profile": profile,
+    "training": training, "gpu": gpu, "ablation": ablation, "scaling": scaling, "decoding": decoding,
+    "profile": profile,
 }  # fmt: skip
 
 
@@ -125,11 +148,11 @@ def gain(found, before, after):
     return "" if before is None else f"{median(paired(found, before, after)):.2f}"
 
 
-def reached(found, rival, limits):
+def reached(found, rival, limits, name=OURS):
     """≤ 1.00 reached, ≤ 0.90 missed"""
     if rival not in found:
         return ""
-    return ", ".join(verdict(median(paired(found, OURS, rival)), limit) for limit in limits)
+    return ", ".join(verdict(median(paired(found, name, rival)), limit) for limit in limits)
 
 
 def memory(found, name, rival):
@@ -168,6 +191,14 @@ def a_token(row, name):
 def digits(value):
     """1,234 or 123 or 12.3 or 0.123"""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def part_of_step(one, part):
+    """11.9 (97%), of the median step"""
+    if part not in one:
+        return ""
+    seconds = median(one[part])
+    return f"{digits(1e3 * seconds)} ({seconds / median(one['seconds']):.0%})"
 
 
 def share_of_step(seconds, part):

@@ -82,7 +82,7 @@ class Rival(nn.Module):
         else:
             packed, state = self.encoder.rnn(pack_padded_sequence(x, lengths, enforce_sorted=False))
             hs, _ = pad_packed_sequence(packed, total_length=len(source))
-            padding = torch.arange(len(source)) >= lengths[:, None]
+            padding = (torch.arange(len(source)) >= lengths[:, None]).to(source.device)
         if self.bidirectional:
             state = torch.tanh(self.bridge.maps[0](torch.cat([state[0], state[1]], dim=1)))[None]
         if not self.attends:
@@ -96,7 +96,8 @@ class StepLoop(Rival):
 
     def forward(self, source, lengths, y, teacher_forcing, lots):
         state, memory = self.encode(source, lengths)
-        outputs = torch.zeros(*y.shape, self.decoder.output.out_features, dtype=self.decoder.output.weight.dtype)
+        W = self.decoder.output.weight
+        outputs = torch.zeros(*y.shape, len(W), dtype=W.dtype, device=W.device)
         fed = y[0]
         for t in range(len(y)):
             logits, state = self.step(fed, state, memory)

@@ -18,7 +18,7 @@ def load(rival, params):
 
 def gradients(rival):
     """The gradients of its last step under our names -> dict of NumPy arrays"""
-    return {name: grad.numpy() for name, grad in by_our_names(rival, lambda parameter: parameter.grad).items()}
+    return {name: grad.cpu().numpy() for name, grad in by_our_names(rival, lambda parameter: parameter.grad).items()}
 
 
 def by_our_names(rival, of):

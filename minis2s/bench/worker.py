@@ -7,6 +7,13 @@
     {"do": "memory"}
     {"bytes": 250000000}
 
+On a GPU steps are timed by its events, and there are two questions more:
+
+    {"do": "issue"}
+    {"issue": 0.011}
+    {"do": "launches"}
+    {"launches": 1324, "busy": 0.004}
+
 An answer with "error" says why there is no other. The environment says how many threads there are, before NumPy or
 PyTorch are imported.
 """
@@ -19,7 +26,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from . import contestants, decoding, peak, profile
+from . import contestants, decoding, launches, peak, profile
+from .clocks import clock_of
 from .workloads import Workload
 
 
@@ -36,13 +44,28 @@ class Server:
         make(contestant, workload.tiny(), dtype).step()
         self.baseline = resident("VmRSS")
         self.contestant = make(contestant, workload, dtype)
+        self.clock = clock_of(contestant, self.contestant)
         return {}
 
     def run(self, steps):
-        start = time.perf_counter()
+        first = self.clock.mark()
         for _ in range(steps):
             self.contestant.step()
-        return {"seconds": time.perf_counter() - start}
+        return {"seconds": self.clock.seconds(first, self.clock.mark())}
+
+    def issue(self):
+        """How long the CPU is at it to have one step done by an idle GPU, the waiting for its end left out."""
+        first, start = self.clock.mark(), time.perf_counter()
+        self.contestant.step()
+        issued = time.perf_counter() - start
+        self.clock.seconds(first, self.clock.mark())
+        return {"issue": issued}
+
+    def launches(self):
+        return launches.launches(self.contestant, self.clock)
+
+    def torch_sees_gpu(self):
+        return {"sees": contestants.torch_sees_gpu()}
 
     def memory(self):
         """The most that the process has held at once since it was built, beyond what it held before."""

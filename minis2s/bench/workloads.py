@@ -13,7 +13,9 @@ SEED = 0
 LR = 1e-6  # the model stays where it began, and time does not depend on it
 WORDS = 4  # the first id that is no <pad>, <start>, <end> or <unk>
 
-# Forms of the same model in PyTorch.
+# Contestants: minis2s, and forms of the same model in PyTorch.
+OURS = "minis2s"
+ON_GPU = " on GPU"  # at the end of a name; without it, on the CPU
 STEP_LOOP, BEST_FORM = "step loop", "best form"
 AS_PUBLISHED = "as published"  # of document 000, which has no loop
 FLUSHED = "best form, denormals flushed"
@@ -25,7 +27,8 @@ class Workload:
 
     model: what `document` is called with. decoder_size: its hidden size where it is not the encoder's.
     padded: the sentences differ in length, so that lengths and masks matter; else none are given.
-    limits: against each rival the ratio ours / theirs that is to be reached; memory_limits likewise.
+    limits: against each rival the ratio ours / theirs that is to be reached; memory_limits likewise; gpu_limits: of
+    ours on a GPU, whatever the others run on.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Workload:
     clip: float = 1.0
     limits: dict = field(default_factory=dict)
     memory_limits: dict = field(default_factory=dict)
+    gpu_limits: dict = field(default_factory=dict)
 
     @property
     def config(self):
@@ -53,6 +57,11 @@ class Workload:
         """Whether the textbook's form covers it: words, LSTM, teacher forcing, no attention, no padding."""
         words = not self.over_vectors and (self.config.cell, self.config.attention) == ("lstm", "none")
         return words and self.teacher_forcing == 1 and not self.padded
+
+    @property
+    def tokens(self):
+        """Target tokens of the batch, padding left out; over vectors, vectors."""
+        return self.batch * self.target_length if self.over_vectors else self.make_batch().tokens
 
     def comparable(self):
         """Without dropout, whose masks differ, and clipping: in PyTorch's norm each bias counts twice."""
@@ -134,24 +143,30 @@ CHARACTERS = BAHDANAU | {
     "input_size": 60, "output_size": 60, "embedding_size": 32, "hidden_size": 128, "attention_size": 128,
 }  # fmt: skip
 
+CUDNN = {BEST_FORM + ON_GPU: [2.0]}  # whose LSTM PyTorch calls there
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload(
             "004", DOCUMENT_004, 128, 25, 25,
             limits={STEP_LOOP: [0.50], BEST_FORM: [1.00, 0.90]}, memory_limits={BEST_FORM: 0.6},
+            gpu_limits={OURS: [0.1], BEST_FORM + ON_GPU: [2.0]},
         ),
         Workload("004-half-forced", DOCUMENT_004, 128, 25, 25, 0.5, limits={STEP_LOOP: [0.50], BEST_FORM: []}),
         Workload("004-T50", DOCUMENT_004, 128, 50, 50, limits={STEP_LOOP: [0.40], BEST_FORM: [0.95]}),
         Workload(
             "bahdanau", TRANSLATION, 64, 25, 25, padded=True, decoder_size=512,
-            limits={STEP_LOOP: [0.66], BEST_FORM: [1.00]},
+            limits={STEP_LOOP: [0.66], BEST_FORM: [1.00]}, gpu_limits={STEP_LOOP + ON_GPU: [1.0]},
         ),
         Workload("000", {"name": "000"}, 5, 3, 3, limits={AS_PUBLISHED: [0.15], BEST_FORM: []}),
-        Workload("characters", CHARACTERS, 32, 20, 12, limits={STEP_LOOP: [0.55], BEST_FORM: [0.75]}),
-        Workload("lstm-T25", ONE_LAYER, 64, 25, 25, limits={BEST_FORM: [1.1]}),
-        Workload("lstm-T100", ONE_LAYER, 64, 100, 100, limits={BEST_FORM: [1.0]}),
-        Workload("lstm-T400", ONE_LAYER, 64, 400, 400, limits={BEST_FORM: [0.3], FLUSHED: []}),
+        Workload(
+            "characters", CHARACTERS, 32, 20, 12,
+            limits={STEP_LOOP: [0.55], BEST_FORM: [0.75]}, gpu_limits={STEP_LOOP + ON_GPU: [1.0]},
+        ),
+        Workload("lstm-T25", ONE_LAYER, 64, 25, 25, limits={BEST_FORM: [1.1]}, gpu_limits=CUDNN),
+        Workload("lstm-T100", ONE_LAYER, 64, 100, 100, limits={BEST_FORM: [1.0]}, gpu_limits=CUDNN),
+        Workload("lstm-T400", ONE_LAYER, 64, 400, 400, limits={BEST_FORM: [0.3], FLUSHED: []}, gpu_limits=CUDNN),
     )
 }  # fmt: skip
 
