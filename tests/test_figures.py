@@ -10,10 +10,15 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 
+from drawn import (  # noqa: E402
+    assert_every_character_has_a_glyph,
+    assert_no_text_lies_on_another,
+    shown_texts,
+    texts,
+)
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.text import Text  # noqa: E402
 
-from minis2s import cli, fonts  # noqa: E402
+from minis2s import cli  # noqa: E402
 from minis2s.figures import (  # noqa: E402
     FIGURES,
     draw,
@@ -47,10 +52,6 @@ DRAWN = {
 each_figure = pytest.mark.parametrize("name", DRAWN)
 
 
-def texts(figure):
-    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-
-
 def written(figure):
     return {text.get_text() for text in texts(figure)}
 
@@ -60,12 +61,8 @@ def written(figure):
 
 @each_figure
 def test_every_character_has_a_glyph(name, tmp_path, recwarn):
-    figure(name).savefig(tmp_path / "a.png")
-    assert not [str(warning.message) for warning in recwarn]
+    assert_every_character_has_a_glyph(figure(name), tmp_path / "a.png", recwarn)
     assert len(written(figure(name))) > 5
-    for text in texts(figure(name)):
-        assert fonts.drawable(text.get_text()) == text.get_text()
-        assert text.get_fontfamily() == fonts.FAMILIES
 
 
 @each_figure
@@ -74,21 +71,7 @@ def test_no_text_lies_on_another(name):
     drawn.draw_without_rendering()
     limits = [axis.get_view_interval() for ax in drawn.axes for axis in (ax.xaxis, ax.yaxis)]
     assert np.isfinite(limits).all()
-    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in shown_texts(drawn)]
-    pairs = [(a, b) for (a, box), (b, other) in itertools.combinations(boxes, 2) if box.overlaps(other)]
-    assert not pairs
-
-
-def shown_texts(drawn):
-    """The texts without the labels of ticks outside the limits, which matplotlib keeps but does not draw."""
-    hidden = set()
-    for ax in drawn.axes:
-        for axis in ax._axis_map.values():
-            low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks():
-                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
-                    hidden |= {tick.label1, tick.label2}
-    return [text for text in texts(drawn) if text not in hidden]
+    assert_no_text_lies_on_another(shown_texts(drawn), touching=1)
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -1,7 +1,6 @@
 """The figures that one chapter alone shows: their numbers are the library's, their texts are drawn and stand apart."""
 
 import functools
-import itertools
 from importlib import import_module
 
 import numpy as np
@@ -9,9 +8,8 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from matplotlib.text import Text  # noqa: E402
+from drawn import assert_every_character_has_a_glyph, assert_no_text_lies_on_another, shown_texts  # noqa: E402
 
-from minis2s import fonts  # noqa: E402
 from minis2s.figures import FIGURES  # noqa: E402
 
 update_gate = import_module("minis2s.figures.update_gate")
@@ -26,36 +24,19 @@ def figure(name):
     return FIGURES[name](**OPTIONS[name])
 
 
-def texts(figure):
-    """Every text that is drawn: not the labels of ticks outside the limits, which matplotlib keeps."""
-    hidden = set()
-    for axis in (axis for ax in figure.axes for axis in ax._axis_map.values()):
-        low, high = sorted(axis.get_view_interval())
-        outside = [tick for tick in axis.get_major_ticks() if not low - 1e-9 <= tick.get_loc() <= high + 1e-9]
-        hidden |= {label for tick in outside for label in (tick.label1, tick.label2)}
-    found = figure.findobj(Text)
-    return [text for text in found if text.get_visible() and text.get_text().strip() and text not in hidden]
-
-
 # All of them
 
 
 @each_figure
 def test_every_character_has_a_glyph(name, tmp_path, recwarn):
-    figure(name).savefig(tmp_path / "a.png")
-    assert not [str(warning.message) for warning in recwarn]
-    for text in texts(figure(name)):
-        assert fonts.drawable(text.get_text()) == text.get_text()
-        assert text.get_fontfamily() == fonts.FAMILIES
+    assert_every_character_has_a_glyph(figure(name), tmp_path / "a.png", recwarn)
 
 
 @each_figure
 def test_no_text_lies_on_another(name):
     drawn = figure(name)
     drawn.draw_without_rendering()
-    boxes = [(text.get_text(), text.get_window_extent().padded(-0.5)) for text in texts(drawn)]
-    pairs = [(a, b) for (a, box), (b, other) in itertools.combinations(boxes, 2) if box.overlaps(other)]
-    assert not pairs
+    assert_no_text_lies_on_another(shown_texts(drawn), touching=0.5)
 
 
 @each_figure

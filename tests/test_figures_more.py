@@ -11,10 +11,10 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("babel")
 
+from drawn import assert_every_character_has_a_glyph, assert_no_text_lies_on_another, texts  # noqa: E402
 from matplotlib.colors import to_hex  # noqa: E402
-from matplotlib.text import Text  # noqa: E402
 
-from minis2s import fonts, plots  # noqa: E402
+from minis2s import plots  # noqa: E402
 from minis2s.data.batches import make_batch  # noqa: E402
 from minis2s.data.dates import date_alignment  # noqa: E402
 from minis2s.data.pairs import Pair  # noqa: E402
@@ -53,10 +53,6 @@ def figure(name):
     return FIGURES[name](**OPTIONS[name])
 
 
-def texts(figure):
-    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-
-
 def written(figure):
     return [text.get_text() for text in texts(figure)]
 
@@ -71,20 +67,14 @@ def cells(ax):
 
 @each_figure
 def test_every_character_has_a_glyph_in_the_font_of_the_style(name, tmp_path, recwarn):
-    figure(name).savefig(tmp_path / "a.png")  # outside the style, as in a notebook
-    assert not [str(warning.message) for warning in recwarn]
-    for text in texts(figure(name)):
-        assert fonts.drawable(text.get_text()) == text.get_text()
-        assert text.get_fontfamily() == fonts.FAMILIES
+    assert_every_character_has_a_glyph(figure(name), tmp_path / "a.png", recwarn)
 
 
 @each_figure
 def test_no_text_lies_on_another(name):
     drawn = figure(name)
     drawn.draw_without_rendering()
-    boxes = [(text.get_text(), text.get_window_extent().padded(-0.5)) for text in texts(drawn)]
-    pairs = [(a, b) for (a, box), (b, other) in itertools.combinations(boxes, 2) if box.overlaps(other)]
-    assert not pairs
+    assert_no_text_lies_on_another(texts(drawn), touching=0.5)
 
 
 @each_figure
