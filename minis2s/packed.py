@@ -9,6 +9,7 @@ from copy import copy
 from .backend import array_module
 from .layer import zeros_like
 
+ALL = "all"  # the one name that an optimiser knows of what is packed
 ALIGNED = 16  # numbers: every view begins on a new line of the cache; what lies between two views stays 0
 
 

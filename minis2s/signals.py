@@ -8,7 +8,7 @@ from .backend import to_device, to_floats
 from .models import SignalSeq2Seq
 from .nn import MeanSquaredError
 from .optim import Adam, clip_by_global_norm
-from .packed import Packed
+from .packed import ALL, Packed
 
 
 class SignalScores(NamedTuple):
@@ -39,7 +39,7 @@ def train_signals(
 
 def step(model, packed, optimiser, source, y, target, teacher_forcing=1.0, rng=None, clip=1.0):
     """One step on one batch of signals: forward, backward, clip, update."""
-    loss, params, grads = MeanSquaredError(), {"all": packed.params}, {"all": packed.grads}
+    loss, params, grads = MeanSquaredError(), {ALL: packed.params}, {ALL: packed.grads}
     (outputs, _), cache = model.forward(source, None, y, teacher_forcing, rng)
     _, loss_cache = loss.forward(outputs, target)
     doutputs, _ = loss.backward(1.0, loss_cache)

@@ -22,10 +22,10 @@ from .layer import zeros_like
 from .machine import keep_freed_memory
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
+from .packed import ALL
 from .progress import progress
 from .replicas import Replicas
 
-ALL = "all"  # parameters as one array: the one name there is
 READ_EVERY = 0.5  # seconds; on the CPU, where nothing is waited for, after every step
 
 
