@@ -1,4 +1,4 @@
-"""How far it is, while it runs: tqdm's bar where tqdm is installed, else a plain line now and then."""
+"""How far it is, on a terminal, while it runs: tqdm's bar where tqdm is installed, else a plain line now and then."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ def _plain(items, label, every, file):
     values, last = {}, time.monotonic()
     for count, item in enumerate(items, start=1):
         yield item, values.update
-        if time.monotonic() - last >= every or count == len(items):
+        if file.isatty() and (time.monotonic() - last >= every or count == len(items)):
             last = time.monotonic()
             shown = "  ".join(f"{name} {value}" for name, value in values.items())
             print(f"{label}: {count}/{len(items)}  {shown}", file=file, flush=True)

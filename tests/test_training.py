@@ -1,5 +1,8 @@
 """Vocabulary, batches, optimisers' schedules, the training loop, evaluation, what is saved."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -263,9 +266,25 @@ def test_a_damaged_file_is_refused_and_a_crash_keeps_the_old_one(translator, tmp
 # Progress
 
 
-def test_progress_says_how_far_it_is_without_tqdm(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "tqdm", None)
-    for item, show in progress("abc", "letters", every=0.0):
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_says_how_far_it_is_without_tqdm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    screen = Terminal()
+    for item, show in progress("abc", "letters", every=0.0, file=screen):
         show(last=item)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == ["letters: 1/3  last a", "letters: 2/3  last b", "letters: 3/3  last c"]
+    assert screen.getvalue().splitlines() == ["letters: 1/3  last a", "letters: 2/3  last b", "letters: 3/3  last c"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_progress_writes_nothing_into_a_file(monkeypatch, installed):
+    if installed:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    file = io.StringIO()
+    assert [item for item, _ in progress("abc", "letters", every=0.0, file=file)] == ["a", "b", "c"]
+    assert file.getvalue() == ""
