@@ -101,6 +101,17 @@ def test_rivals_have_our_gradients(name, torch):
         assert difference < 1e-9, form
 
 
+@over_workloads
+def test_a_batch_that_is_split_has_the_gradients_of_the_whole(name):
+    workload = find(name).tiny()
+    if workload.divisible:
+        found = contestants.differences(["minis2s split in 2", "minis2s split in 3"], workload, "float64")
+        assert max(found.values()) < 1e-12
+    contestant = contestants.make("minis2s split in 2", find("004").tiny(), "float64")
+    contestant.step()
+    assert len(contestant.trainer.replicas.models) == 2
+
+
 def test_half_forced_means_that_some_steps_are_not(torch):
     workload = find("004-half-forced").tiny()
     forced = replace(workload, teacher_forcing=1.0)
@@ -299,11 +310,12 @@ def test_a_process_is_told_its_threads_before_it_starts():
 
 
 def test_contestants_take_turns(monkeypatch):
-    asked = []
+    asked, blas = [], []
 
     class Fake(Worker):
         def __init__(self, threads):
             self.name = None
+            blas.append(threads)
 
         def ask(self, do, **what):
             self.name = what.get("contestant", self.name)
@@ -318,6 +330,9 @@ def test_contestants_take_turns(monkeypatch):
     found = race.race(["A", "B"], TINY, Setting(rounds=3, slice=0.3))
     assert asked == [("A", 1), ("A", 1), ("B", 1), ("B", 1), *[("A", 3), ("B", 3)] * 3, "over", "over"]
     assert found["A"] == {"seconds": pytest.approx([0.1] * 3), "bytes": 5}
+    blas.clear()
+    race.race(["minis2s", "minis2s split in 4"], TINY, Setting(threads=4))
+    assert blas == [4, 1], "a thread of BLAS for each of Python's"
 
 
 # Reports, of timings that nobody took
@@ -331,6 +346,7 @@ FOUND = {
     "minis2s": timed(700, 800, 900, megabytes=270),
     STEP_LOOP: timed(1400, 1600, 1800, megabytes=700),
     BEST_FORM: timed(875, 1000, 1000, megabytes=500),
+    "minis2s split in 2": timed(700, 700, 700),
     "textbook": timed(4000, 4000, 4100),
 }
 FAKE = {
@@ -343,7 +359,7 @@ FAKE = {
         {
             "name": "004",
             "flops": 8e10,
-            "limits": {STEP_LOOP: [0.5], BEST_FORM: [1.0, 0.75]},
+            "limits": {STEP_LOOP: [0.5], BEST_FORM: [1.0, 0.75, 0.65]},
             "memory_limits": {BEST_FORM: 0.5},
             "differences": {STEP_LOOP: 2e-6, BEST_FORM: 1e-6},
             "contestants": FOUND,
@@ -357,10 +373,12 @@ def test_the_table_of_workloads():
     assert text.startswith("a processor, 2 cores; 2 threads, float32; minis2s 0.1.0, numpy 2.4; 2026-01-02.\n")
     rows = [line for line in text.splitlines() if line.startswith("| 004")]
     assert rows == [
-        "| 004 | step loop | 800 [750, 850] | 1,600 [1,500, 1,700] | 0.50 [0.50, 0.50] | ≤ 0.50 reached "
+        "| 004 | step loop | 800 [750, 850] | 700 [700, 700] | 1,600 [1,500, 1,700] | 0.50 [0.50, 0.50] "
+        "| 0.44 [0.41, 0.47] | ≤ 0.50 reached "
         "| 4,000 [4,000, 4,050] | 270 / 700 |  | 50% / 25% |",
-        "| 004 | best form | 800 [750, 850] | 1,000 [938, 1,000] | 0.80 [0.80, 0.85] "
-        "| ≤ 1.00 reached, ≤ 0.75 missed | 4,000 [4,000, 4,050] | 270 / 500 | 0.54: ≤ 0.50 missed | 50% / 40% |",
+        "| 004 | best form | 800 [750, 850] | 700 [700, 700] | 1,000 [938, 1,000] | 0.80 [0.80, 0.85] "
+        "| 0.70 [0.70, 0.75] | ≤ 1.00 reached, ≤ 0.75 reached, ≤ 0.65 missed "
+        "| 4,000 [4,000, 4,050] | 270 / 500 | 0.54: ≤ 0.50 missed | 50% / 40% |",
     ]
     assert "to 2e-06 of the largest entry" in text and "GFLOP/s: numpy 100, torch 200" in text
 
@@ -368,7 +386,7 @@ def test_the_table_of_workloads():
 def test_the_table_without_pytorch():
     row = FAKE["training"][0] | {"differences": {}, "contestants": {"minis2s": FOUND["minis2s"]}}
     text = report.training({"peak": {"numpy": 1e11}, "training": [row]})
-    assert "| 004 |  | 800 [750, 850] |  |  |  |  | 270 |  | 100% |" in text.splitlines()
+    assert "| 004 |  | 800 [750, 850] |  |  |  |  |  |  | 270 |  | 100% |" in text.splitlines()
     assert "No gradients were compared." in text
 
 
@@ -418,8 +436,10 @@ def test_the_figures_show_the_numbers(tmp_path):
     figure = figures.ratios(FAKE["training"], tmp_path / "ratios.png")
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["004, step loop", "004, best form"]
+    assert len(ax.get_legend().get_texts()) == 3
     points = [line.get_xydata().tolist() for line in ax.lines]
     assert [[0.5, 0]] in points and [[pytest.approx(0.8), 1]] in points and [[0.75, 1]] in points
+    assert [[pytest.approx(0.7), 1]] in points, "split"
     figure = figures.scaling(scaling_rows(), tmp_path / "scaling.png")
     mine, theirs = figure.axes[0].lines
     np.testing.assert_allclose(mine.get_xydata(), [[50, 10], [400, 100]])
@@ -489,7 +509,7 @@ def test_without_pytorch_our_own_columns_still_run(nothing_is_timed, without_tor
     assert cli.main(["bench", "004", "decoding", "scaling"]) == 0
     assert capsys.readouterr().err.count('pip install "minis2s[torch]"') == 1
     raced = [entry for entry in nothing_is_timed if len(entry) == 4]
-    assert raced[0][1] == ["minis2s", "textbook"]
+    assert raced[0][1] == ["minis2s", "textbook", "minis2s split in 2"]
     assert {tuple(names) for _, names, *_ in raced[1:]} == {("minis2s",)}
     with pytest.raises(ImportError, match=r'pip install "minis2s\[torch\]"'):
         contestants.make(BEST_FORM, TINY, "float32")

@@ -62,6 +62,9 @@ def test_parts_of_a_batch_hold_its_sentences_and_no_more_padding_than_they_need(
         np.testing.assert_array_equal(part.y, batch.y[: len(part.y), rows])
         start += B
     assert start == 7
+    for part, (_, without) in zip(parts, batch._replace(source_lengths=None).split(3), strict=True):
+        assert without.source_lengths is None and len(without.source) == len(batch.source)
+        np.testing.assert_array_equal(without.targets, part.targets)
 
 
 def test_copies_share_their_parameters_after_a_conversion_too():

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..contracts import expect_choice
 from . import ours, textbook
-from .workloads import AS_PUBLISHED, BEST_FORM, FLUSHED, ON_GPU, OURS, STEP_LOOP
+from .workloads import AS_PUBLISHED, BEST_FORM, FLUSHED, ON_GPU, OURS, SPLIT, STEP_LOOP
 
 TEXTBOOK = "textbook"
 RIVALS = (STEP_LOOP, AS_PUBLISHED, BEST_FORM, FLUSHED)
@@ -30,7 +30,7 @@ def torch_sees_gpu():
 
 
 def make(name, workload, dtype):
-    """The contestant "minis2s", "textbook", "textbook with N" of its ideas, or one of RIVALS.
+    """The contestant "minis2s", "minis2s split in N", "textbook", "textbook with N" of its ideas, or one of RIVALS.
 
     minis2s and the rivals also "… on GPU".
     Raises ImportError for a rival without PyTorch, RuntimeError for minis2s on a GPU that is not there.
@@ -38,6 +38,8 @@ def make(name, workload, dtype):
     name, device = name.removesuffix(ON_GPU), "gpu" if name.endswith(ON_GPU) else "cpu"
     if name == OURS:
         return (ours.Signals if workload.over_vectors else ours.Words)(workload, dtype, device)
+    if name.startswith(SPLIT) and device == "cpu":
+        return ours.Words(workload, dtype, threads=int(name.removeprefix(SPLIT)))
     if name.startswith(TEXTBOOK) and device == "cpu":
         count = int(name.removeprefix(TEXTBOOK).removeprefix(" with ") or 0)
         return textbook.Textbook(workload, dtype, textbook.first(count))

@@ -3,7 +3,7 @@
 from ..plots import COLOURS, MARKERS, drawing
 from .contestants import OURS
 from .race import median, paired, quartiles
-from .workloads import BEST_FORM
+from .workloads import BEST_FORM, SPLIT
 
 LABELS = {OURS: OURS, BEST_FORM: "PyTorch, best form"}
 
@@ -15,10 +15,16 @@ def ratios(rows, path=None):
         raise ValueError("there are no ratios to draw: nothing was measured against PyTorch")
     with drawing((7.2, 0.8 + 0.3 * len(pairs)), path) as figure:
         ax = figure.subplots()
+        looks = [{"color": COLOURS[n], "marker": MARKERS[n], "linestyle": "none"} for n in (0, 2)]
+        for label, look in zip(("minis2s", "its batch split among threads"), looks, strict=True):
+            ax.plot([], [], label=label, **look)
         for y, (row, rival) in enumerate(pairs):
-            low, middle, high = quartiles(paired(row["contestants"], OURS, rival))
-            ax.plot([low, high], [y, y], color=COLOURS[0], linestyle="-")
-            ax.plot(middle, y, color=COLOURS[0], marker=MARKERS[0], label="measured" if y == 0 else None)
+            found = row["contestants"]
+            split = [name for name in found if name.startswith(SPLIT)]
+            for name, look in zip([OURS, *split], looks, strict=False):
+                low, middle, high = quartiles(paired(found, name, rival))
+                ax.plot([low, high], [y, y], color=look["color"], linestyle="-")
+                ax.plot(middle, y, **look)
             for limit in row["limits"][rival]:
                 ax.plot(limit, y, color=COLOURS[1], marker="|", markersize=11, linestyle="none")
         ax.plot([], [], color=COLOURS[1], marker="|", markersize=11, linestyle="none", label="to reach")
@@ -27,7 +33,7 @@ def ratios(rows, path=None):
         ax.set_xlim(left=0)
         ax.set_ylim(len(pairs) - 0.5, -0.5)
         ax.set_xlabel("time of minis2s / time of PyTorch")
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return figure
 
 

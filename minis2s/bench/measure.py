@@ -13,7 +13,7 @@ from ..machine import cores, processor
 from .contestants import NO_TORCH, NO_TORCH_ON_GPU, OURS, TEXTBOOK, has_torch
 from .race import median, once, race, tell
 from .textbook import Ideas
-from .workloads import AS_PUBLISHED, BEST_FORM, ON_GPU, STEP_LOOP, find
+from .workloads import AS_PUBLISHED, BEST_FORM, ON_GPU, SPLIT, STEP_LOOP, find
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-8}  # of gradients at full size
 ABLATED = ("004", "lstm-T400")
@@ -22,11 +22,15 @@ DECODED, BATCH, WIDTHS = ("004", "bahdanau"), 64, (1, 5)
 
 
 def training(names, setting):
-    """Every workload: ours, the textbook's form, and PyTorch, whose gradients are compared with ours first."""
+    """Every workload: ours, with the batch split among threads too, the textbook's form, and PyTorch.
+
+    All gradients are compared with ours first.
+    """
     rows = []
     for workload in map(find, names):
         rivals = list(workload.limits) if has_torch() else []
         others = rivals + [TEXTBOOK] * workload.in_textbook
+        others += [f"{SPLIT}{setting.threads}"] * (workload.divisible and setting.threads > 1)
         found = compared(others, workload, setting)
         contestants = race([OURS, *others], workload, setting)
         rows.append(described(workload) | {"differences": found, "contestants": contestants})

@@ -8,12 +8,12 @@ from . import workloads
 
 
 class Words:
-    """The step of Trainer, on one batch again and again."""
+    """The step of Trainer, on one batch again and again; threads: among how many it is split."""
 
-    def __init__(self, workload, dtype, device="cpu"):
+    def __init__(self, workload, dtype, device="cpu", threads=1):
         self.model, self.batch = workload.make_model(dtype).to(device), workload.make_batch().to(device)
         options = {"clip": workload.clip, "teacher_forcing": workload.teacher_forcing, "seed": workloads.SEED}
-        self.trainer = training.Trainer(self.model, Adam(workloads.LR), **options)
+        self.trainer = training.Trainer(self.model, Adam(workloads.LR), threads=threads, **options)
 
     def step(self):
         self.trainer.step(self.batch)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..machine import THREADS
-from .workloads import ON_GPU
+from .workloads import ON_GPU, SPLIT
 
 SLICE = 0.3  # seconds that one turn lasts at least
 
@@ -66,7 +66,10 @@ def race(names, workload, setting, width=None):
     """
     found = {name: {"seconds": []} for name in names}
     with ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(setting.threads)) for name in names}
+        # Where Python's threads share the batch, BLAS has one for each.
+        workers = {
+            name: stack.enter_context(Worker(1 if name.startswith(SPLIT) else setting.threads)) for name in names
+        }
         steps = {}
         for name, worker in workers.items():
             worker.ask("build", contestant=name, workload=asdict(workload), dtype=setting.dtype, width=width)

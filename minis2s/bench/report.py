@@ -4,7 +4,7 @@ from .contestants import OURS, TEXTBOOK
 from .decoding import MAX_LENGTH
 from .race import median, paired, quartiles
 from .textbook import IN_WORDS, Ideas
-from .workloads import BEST_FORM, ON_GPU, STEP_LOOP
+from .workloads import BEST_FORM, ON_GPU, SPLIT, STEP_LOOP
 
 
 def markdown(result):
@@ -22,21 +22,27 @@ def training(result):
     rows = []
     for row in result["training"]:
         found, limits = row["contestants"], row["limits"]
+        split = next((name for name in found if name.startswith(SPLIT)), None)
+        best = min(filter(None, [OURS, split]), key=lambda name: median(found[name]["seconds"]))
         rivals = [name for name in limits if name in found] or [None]
         for rival in rivals:
             names = [OURS] if rival is None else [OURS, rival]
             shares = " / ".join(f"{row['flops'] / median(found[name]['seconds']) / peak:.0%}" for name in names)
             rows.append([
-                row["name"], rival or "", time(found, OURS), time(found, rival), ratio(found, OURS, rival),
-                reached(found, rival, limits.get(rival, [])), time(found, TEXTBOOK), memory(found, OURS, rival),
+                row["name"], rival or "", time(found, OURS), time(found, split), time(found, rival),
+                ratio(found, OURS, rival), ratio(found, split, rival),
+                reached(found, rival, limits.get(rival, []), best), time(found, TEXTBOOK), memory(found, OURS, rival),
                 memory_reached(found, rival, row["memory_limits"].get(rival)), shares,
             ])  # fmt: skip
     columns = [
-        "workload", "PyTorch as", "minis2s, ms", "PyTorch, ms", "ratio", "to reach", "textbook, ms",
-        "peak memory, MB", "memory, to reach", "share of BLAS peak",
+        "workload", "PyTorch as", "minis2s, ms", "split, ms", "PyTorch, ms", "ratio", "ratio, split", "to reach",
+        "textbook, ms", "peak memory, MB", "memory, to reach", "share of BLAS peak",
     ]  # fmt: skip
     peaks = ", ".join(f"{name} {flops / 1e9:.0f}" for name, flops in result["peak"].items())
-    note = f"One training step. BLAS peak, GFLOP/s: {peaks}; shares are of the higher. Pairs: minis2s / PyTorch."
+    note = (
+        "One training step. Split: the batch is shared among Python's threads, each with one of BLAS; to reach: by the "
+        f"faster of ours. BLAS peak, GFLOP/s: {peaks}; shares are of the higher. Pairs: minis2s / PyTorch."
+    )
     return f"{lines(columns, rows)}\n\n{note} {same_gradients(result['training'])}"
 
 
@@ -138,7 +144,7 @@ def time(found, name):
 
 def ratio(found, name, other):
     """Of the times of two, round by round: 0.47 [0.46, 0.48]"""
-    if other not in found:
+    if name not in found or other not in found:
         return ""
     low, middle, high = quartiles(paired(found, name, other))
     return f"{middle:.2f} [{low:.2f}, {high:.2f}]"

@@ -15,6 +15,7 @@ WORDS = 4  # the first id that is no <pad>, <start>, <end> or <unk>
 
 # Contestants: minis2s, and forms of the same model in PyTorch.
 OURS = "minis2s"
+SPLIT = "minis2s split in "  # and so many parts of the batch, a Python thread each
 ON_GPU = " on GPU"  # at the end of a name; without it, on the CPU
 STEP_LOOP, BEST_FORM = "step loop", "best form"
 AS_PUBLISHED = "as published"  # of document 000, which has no loop
@@ -57,6 +58,11 @@ class Workload:
         """Whether the textbook's form covers it: words, LSTM, teacher forcing, no attention, no padding."""
         words = not self.over_vectors and (self.config.cell, self.config.attention) == ("lstm", "none")
         return words and self.teacher_forcing == 1 and not self.padded
+
+    @property
+    def divisible(self):
+        """Whether its parts have the gradients of the whole: half forced, each part would throw other coins."""
+        return not self.over_vectors and self.teacher_forcing == 1
 
     @property
     def tokens(self):

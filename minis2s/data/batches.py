@@ -26,7 +26,7 @@ class Example(NamedTuple):
 class Batch(NamedTuple):
     """Examples side by side, padded with <pad>.
 
-    source (S,B), source_lengths (B,), y (T,B) <start> y_1 … y_n, targets (T,B) y_1 … y_n <end>,
+    source (S,B), source_lengths (B,) or None without padding, y (T,B) <start> y_1 … y_n, targets (T,B) y_1 … y_n <end>,
     tokens: how many targets are real. A source ends with <end> as well, so that none is empty.
     """
 
@@ -49,11 +49,13 @@ class Batch(NamedTuple):
         found, B = [], self.source.shape[1]
         for number, rows in enumerate(np.array_split(np.arange(B), min(parts, B))):
             rows = slice(rows[0], rows[-1] + 1)
-            lengths, targets = self.source_lengths[rows], self.targets[:, rows]
+            source, lengths, targets = self.source[:, rows], self.source_lengths, self.targets[:, rows]
+            if lengths is not None:
+                lengths = lengths[rows]
+                source = source[: lengths.max()]
             real = targets != PAD
             T = int(real.sum(axis=0).max())
-            part = Batch(self.source[: lengths.max(), rows], lengths, self.y[:T, rows], targets[:T], int(real.sum()))
-            found.append(((number,), part))
+            found.append(((number,), Batch(source, lengths, self.y[:T, rows], targets[:T], int(real.sum()))))
         return found
 
     def for_model(self, model):
