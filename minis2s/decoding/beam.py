@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..backend import array_module, map_tree
 from ..contracts import expect_from_0, expect_positive
 from ..data.vocabulary import END, START
-from ..functional import log_softmax
+from ..functional import logsumexp
 from .greedy import read, source_lengths, stacked
 from .hypothesis import hypothesis, length_normaliser
 
@@ -67,7 +67,7 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
     steps = []
     for length in range(1, max_length + 1):
         logits, alphas, states = model.decoder.step(y, states, model.decoder.select(memory, live // width))
-        scores, parents, rows, ys = likeliest(scores, log_softmax(logits), live)
+        scores, parents, rows, ys = likeliest(scores, logits, live)
         steps.append(Step(ys, parents, scores, None if alphas is None else alphas[rows]))
         finished = ys == END
         ranks = scores / length_normaliser(length, length_penalty)  # (10.4)
@@ -84,16 +84,17 @@ def search(model, source, lengths, width, max_length, length_penalty, n_best):
     return steps
 
 
-def likeliest(scores, log_p, live):
+def likeliest(scores, logits, live):
     """The K likeliest ways to go on for each sentence, in falling order.
 
-    scores (B,K), log_p (N,V) of the beams in the places live (N,) -> scores (B,K), and of each the beam that it
-    continues: parents (B,K), that beam's row in log_p: rows (B,K), and its own token: ys (B,K)
+    scores (B,K), logits (N,V) of the beams in the places live (N,) -> scores (B,K), and of each the beam that it
+    continues: parents (B,K), that beam's row in logits: rows (B,K), and its own token: ys (B,K)
     """
     xp = array_module(scores)
     B, K = scores.shape
-    M = min(K, log_p.shape[1])  # the sentence's K likeliest are among the K likeliest of each of its beams
-    gains, tokens = largest(log_p, M)
+    M = min(K, logits.shape[1])  # the sentence's K likeliest are among the K likeliest of each of its beams
+    gains, tokens = largest(logits, M)
+    gains -= logsumexp(logits, keepdims=True)  # log p of these tokens alone
     continued = xp.full((B * K, M), -inf, dtype=scores.dtype)
     continued[live] = scores.reshape(-1)[live][:, None] + gains  # (10.3)
     row_of = (xp.cumsum(scores.reshape(-1) > -inf) - 1).reshape(B, K)  # the n-th live beam has row n
@@ -111,15 +112,18 @@ def of_rows(states, rows):
 def largest(x, k):
     """The k largest of each row in falling order, of equals the first.  x (B,N) -> values (B,k), places (B,k)
 
-    k rounds of argmax: for a beam's few, several times faster than sorting all.
+    k rounds of argmax: for a beam's few, several times faster than sorting all. What is found is taken out of x, and
+    put back in the end.
     """
     xp = array_module(x)
-    x, values, places = x.copy(), [], []
+    values, places = [], []
     for _ in range(k):
         place = x.argmax(axis=1)[:, None]
         places.append(place)
         values.append(xp.take_along_axis(x, place, axis=1))
         xp.put_along_axis(x, place, -inf, axis=1)
+    for place, value in zip(places[::-1], values[::-1], strict=True):
+        xp.put_along_axis(x, place, value, axis=1)
     return xp.concatenate(values, axis=1), xp.concatenate(places, axis=1)
 
 
