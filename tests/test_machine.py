@@ -39,7 +39,7 @@ if sys.argv[1] == "keep" and not keep_freed_memory():
 for turn in range(40):
     if turn == 20:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    kept = [np.full(500_000 + 1000 * turn, 1.0, "float32") for _ in range(4)]
+    kept = [np.full(size + 1000 * turn, 1.0, "float32") for _ in range(4) for size in (500_000, 20_000_000)]
     del kept
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
