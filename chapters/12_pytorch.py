@@ -1895,7 +1895,10 @@ def measured(name, command):
 
 
 def milliseconds(found, name):
-    return f"{1e3 * race.median(found[name]['seconds']):8,.1f}" if name in found else " " * 8
+    if name not in found:
+        return " " * 8
+    time = 1e3 * race.median(found[name]["seconds"])
+    return f"{time:8,.0f}" if time >= 100 else f"{time:8.3g}"
 
 
 def ratio(found, name, other):
@@ -1906,14 +1909,15 @@ def ratio(found, name, other):
 
 training = measured("bench", "minis2s bench --json figures/results/bench.json")
 if training:
-    print(f"{'ms a training step':43}{'minis2s':>8}{'PyTorch':>9}{'ratio':>7}{'':14}memory")
+    print(f"{'ms a training step':43}{'minis2s':>8}{'PyTorch':>9}{'ratio':>7}{'':14}memory  ratio, split")
     for row in training["training"]:
         found = row["contestants"]
+        split = next((name for name in found if name.startswith("minis2s split")), None)
         for rival in (name for name in row["limits"] if name in found):
             share = found["minis2s"]["bytes"] / found[rival]["bytes"]
             print(
-                f"{row['name']:15} {rival:26} {milliseconds(found, 'minis2s')}"
-                f" {milliseconds(found, rival)} {ratio(found, 'minis2s', rival)} {share:5.2f}"
+                f"{row['name']:15} {rival:26} {milliseconds(found, 'minis2s')} {milliseconds(found, rival)}"
+                f" {ratio(found, 'minis2s', rival)} {share:5.2f}  {ratio(found, split, rival) if split else ''}"
             )
 
 # %%
@@ -1926,7 +1930,8 @@ r"""
 How to read it. Each line is a workload and a form of PyTorch. The *ratio* is the time of `minis2s` over PyTorch's:
 below 1 `minis2s` took less, above 1 it took more. In brackets are the quartiles; in the figure they are the line
 through the dot, and the short upright strokes are what the library had set itself to reach. *memory* is also a
-ratio: of what the processes had in hand at most.
+ratio: of what the processes had in hand at most. *split* (the triangle) is the same step with each batch shared
+among Python's threads, as in section 14.
 
 What to look for:
 
@@ -1979,10 +1984,15 @@ figure if ablation else None
 # %% [markdown]
 r"""
 Hold the table against the counts above. Which switch moves the time most in the one model, and which in the
-other? A switch that saves bytes should show where the arrays are large. The last one can show on long
-sentences only; if nothing is seen of it there, the processor has no detour for denormals, or a short one. A
-row in whose brackets 1 lies has bought nothing that could be measured at these sizes; it may still be there
-for others, or because the code is no longer for it.
+other? A switch that saves bytes should show where the arrays are large. And no idea is good by itself. "Output
+layer once for all times" is one large product in place of many small ones, and here the step takes *longer*
+with it: the logits of all times come in one array, in 004 of 128 MB, and a cross-entropy with one-hot vectors
+makes several more of that size, all of them new in every step. Only the next row, which makes none of them,
+turns the loss into a gain. Not even float32 helps always: in `lstm-T400` it makes the step slower than float64
+did, for its denormals begin at $10^{-38}$, which a vanishing gradient soon reaches, and those of float64 at
+$10^{-308}$. The last one can show on long sentences only; if nothing is seen of it there, the processor has no
+detour for denormals, or a short one. A row in whose brackets 1 lies has bought nothing that could be measured
+at these sizes; it may still be there for others, or because the code is no longer for it.
 
 And on your own machine? Let it do nothing else, and give it some minutes:
 

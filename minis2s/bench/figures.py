@@ -56,5 +56,5 @@ def scaling(rows, path=None):
                 ax.grid()
         axes[0, 0].set_ylabel("ms a step")
         axes[1, 0].set_ylabel("peak memory, MB")
-        axes[0, 0].legend()
+        axes[0, 1].legend(loc="upper left")
     return figure
