@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__, checkpoint
+from . import __version__, checkpoint, standing
 from .atomic import unfinished, write_atomically
 from .backend import expect_device
 from .contracts import expect_choice, expect_count
@@ -95,7 +95,7 @@ class Run:
         if not path.is_file() and not previous.is_file():
             return False
         try:
-            trainer.restore(*checkpoint.load(path if path.is_file() else previous))
+            standing.restore(trainer, *checkpoint.load(path if path.is_file() else previous))
         except ValueError as error:
             kept = f"; the one before it is kept: remove {path.name} to go on from {previous.name}"
             raise ValueError(f"{error}{kept if path.is_file() and previous.is_file() else ''}") from error
@@ -117,7 +117,7 @@ class Run:
         """Write a checkpoint and the log; the checkpoint before this one is kept until the next."""
         path = self.path("checkpoint.npz")
         unproven = self.path("checkpoint.next.npz")
-        checkpoint.save(unproven, *trainer.state())
+        checkpoint.save(unproven, *standing.state_of(trainer))
         if path.is_file():
             path.replace(self.path("checkpoint.previous.npz"))
         unproven.replace(path)

@@ -7,24 +7,22 @@ then, at the end of an epoch, before anything is saved.
 
 import math
 import time
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backend import array_module, from_numpy, to_device, to_floats
-from .contracts import expect_arrays, expect_choice, expect_count, expect_fraction, expect_positive
+from .backend import array_module, to_floats
+from .contracts import expect_choice, expect_count, expect_fraction, expect_positive
 from .data.batches import batches_by_length
 from .data.vocabulary import PAD
 from .evaluation import evaluate
-from .layer import zeros_like
 from .machine import keep_freed_memory
 from .nn import SoftmaxCrossEntropy
 from .optim import Adam, clip_by_global_norm
 from .packed import ALL
 from .progress import progress
 from .replicas import Replicas
+from .standing import Standing
 
 READ_EVERY = 0.5  # seconds; on the CPU, where nothing is waited for, after every step
 
@@ -34,22 +32,6 @@ class StepResult(NamedTuple):
 
     loss: Any
     norm: Any
-
-
-@dataclass
-class Standing:
-    """Where a run stands: with the parameters and the optimiser's moments, all that is needed to go on from here."""
-
-    epoch: int = 0  # epochs done
-    batch: int = 0  # batches done of the next one
-    total: float = 0.0  # loss times tokens, over those batches
-    tokens: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0  # of this process, all its threads: what else the machine did does not count
-    waited: int = 0  # epochs since the best one
-    best: list | None = None  # its score
-    finished: bool = False
-    log: list = field(default_factory=list)
 
 
 class Trainer:
@@ -233,63 +215,6 @@ class Trainer:
         if self.best_params:
             self.model.load(self.best_params)
         return at.log
-
-    def state(self):
-        """All that a run needs to go on -> arrays by name (on the CPU), a description that JSON can hold
-
-        Raises FloatingPointError as `read` does: what is saved is known to be finite.
-        """
-        self.read()
-        arrays = {f"params/{name}": array.copy() for name, array in self.model.params.items()}
-        arrays |= {f"best/{name}": array.copy() for name, array in self.best_params.items()}
-        for slot, array in self.optimiser.state.get(ALL, {}).items():
-            arrays |= {f"optimiser/{name}/{slot}": part.copy() for name, part in self.packed.parts(array).items()}
-        return to_device(arrays, "cpu"), {"steps": self.steps, "seed": self.seed, "standing": asdict(self.at)}
-
-    def restore(self, arrays, description):
-        """Go on from a `state`; ValueError, with nothing changed, where it is not one of this trainer's."""
-        parts = {"params": {}, "best": {}, "optimiser": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition("/")
-            expect_choice("the first part of a state's names", part, parts)
-            parts[part][rest] = array
-        self.expect_own(parts, description)
-        self.model.load(parts["params"])
-        self.unread = []
-        own = self.model.params
-        self.best_params = {name: from_numpy(array.copy(), own[name]) for name, array in parts["best"].items()}
-        self.optimiser.state = {}
-        if parts["optimiser"]:
-            self.replicas.renew()
-            moments = {slot: zeros_like(self.packed.params) for slot in self.optimiser.slots}
-            for slot, moment in moments.items():
-                for name, part in self.packed.parts(moment).items():
-                    part[...] = from_numpy(parts["optimiser"][f"{name}/{slot}"], part)
-            self.optimiser.state[ALL] = moments
-        self.optimiser.steps, self.at = description["steps"], Standing(**deepcopy(description["standing"]))
-
-    def expect_own(self, parts, description):
-        """ValueError unless the parts of a state, and its description, are of this trainer's run."""
-        for key in ("steps", "seed", "standing"):
-            if key not in description:
-                raise ValueError(f"the state does not say {key}")
-        expect_count(steps=description["steps"])
-        if description["seed"] != self.seed:
-            raise ValueError(f"the state has seed {description['seed']}, this run {self.seed}")
-        known, found = list(asdict(self.at)), list(description["standing"])
-        if sorted(found) != sorted(known):
-            raise ValueError(f"the state's standing must hold {', '.join(known)}; got {', '.join(found) or 'nothing'}")
-        params = self.model.params
-        expect_arrays("params", parts["params"], params, "model")
-        if parts["best"]:
-            expect_arrays("best", parts["best"], params, "model")
-        slots = {name.rpartition("/")[2]: None for name in parts["optimiser"]}
-        wanted = self.optimiser.slots if description["steps"] else ()
-        if slots.keys() != set(wanted):
-            kept, here = (", ".join(each) or "nothing" for each in (slots, wanted))
-            raise ValueError(f"the state's optimiser keeps {kept} of each parameter, this one {here}")
-        moments = {f"{name}/{slot}": param for name, param in params.items() for slot in wanted}
-        expect_arrays("optimiser", parts["optimiser"], moments, "optimiser")
 
 
 def update_where_finite(loss, norm, optimiser, params, grads):

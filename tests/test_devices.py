@@ -17,6 +17,7 @@ from minis2s.data.pairs import Pair
 from minis2s.data.tasks import load_task
 from minis2s.optim import SGD, Adam, clip_by_global_norm, warmup
 from minis2s.runs import Run, evaluate, train
+from minis2s.standing import restore, state_of
 from minis2s.training import Trainer
 from minis2s.translator import Translator
 
@@ -171,7 +172,7 @@ def test_a_run_is_saved_on_one_device_and_taken_up_on_the_other(first, then, sam
 
     def after_step():
         if begun.steps == 12:
-            states.append(begun.state())
+            states.append(state_of(begun))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -179,7 +180,7 @@ def test_a_run_is_saved_on_one_device_and_taken_up_on_the_other(first, then, sam
     arrays, description = states[0]
     assert all(type(array) is np.ndarray for array in arrays.values())
     assert description["steps"] == 12 and description["standing"]["batch"] == 4
-    taken_up.restore(arrays, description)
+    restore(taken_up, arrays, description)
     assert taken_up.model.device == then
     log = taken_up.fit(TRAIN, VALID, epochs=3, report=silent)
     assert [entry["step"] for entry in log] == [8, 16, 24]
@@ -190,7 +191,7 @@ def test_a_run_is_saved_on_one_device_and_taken_up_on_the_other(first, then, sam
 def test_what_was_done_after_a_state_does_not_count_when_it_is_restored(monkeypatch):
     monkeypatch.setattr(training, "READ_EVERY", math.inf)
     trainer = trainer_on("gpu")
-    state = trainer.state()
+    state = state_of(trainer)
 
     def after_step():
         if trainer.steps == 3:
@@ -198,8 +199,8 @@ def test_what_was_done_after_a_state_does_not_count_when_it_is_restored(monkeypa
 
     with pytest.raises(KeyboardInterrupt):
         trainer.train_epoch(TRAIN, after_step=after_step)
-    trainer.restore(*state)
-    _, description = trainer.state()
+    restore(trainer, *state)
+    _, description = state_of(trainer)
     assert description == state[1]
 
 
@@ -263,7 +264,7 @@ def test_nothing_is_saved_of_a_run_that_is_not_finite(poisoned):
 
     def after_step():
         if poisoned.steps == 5:
-            saved.append(poisoned.state())
+            saved.append(state_of(poisoned))
 
     with pytest.raises(FloatingPointError, match=r"^step 3: "):
         poisoned.train_epoch(TRAIN, after_step=after_step)

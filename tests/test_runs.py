@@ -18,6 +18,7 @@ from minis2s.demo import demo
 from minis2s.models import Seq2Seq, Seq2SeqConfig
 from minis2s.optim import SGD, Adam
 from minis2s.runs import FILES, Run, evaluate, train
+from minis2s.standing import restore, state_of
 from minis2s.training import Trainer
 
 pytest.importorskip("babel", reason="the runs here are of dates, which need the extra `data`")
@@ -304,21 +305,21 @@ def content(state):
 
 def test_later_steps_do_not_change_a_state():
     it = trained()
-    state = it.state()
+    state = state_of(it)
     before = content(state)
     it.fit(EXAMPLES, EXAMPLES, epochs=4, report=lambda line: None)
-    assert content(state) == before != content(it.state())
+    assert content(state) == before != content(state_of(it))
 
 
 def test_two_trainers_restored_from_one_state_go_the_same_way_and_leave_it_alone():
-    state = trained().state()
+    state = state_of(trained())
     before, ends = content(state), []
     for _ in range(2):
         it = trainer()
-        it.restore(*state)
-        assert content(it.state()) == before
+        restore(it, *state)
+        assert content(state_of(it)) == before
         it.train_epoch(EXAMPLES)
-        ends.append(content(it.state()))
+        ends.append(content(state_of(it)))
     assert ends[0] == ends[1] and content(state) == before
 
 
@@ -334,9 +335,9 @@ def without(arrays, start):
         (lambda a, d: (a, d | {"standing": {"epoch": 1}}), "standing must hold epoch, batch, .*; got epoch$"),
         (lambda a, d: (a, d | {"steps": -1}), "steps must be a whole number from 0 upwards, got -1"),
         (lambda a, d: (a, d | {"seed": 1}), "the state has seed 1, this run 0"),
-        (lambda a, d: trained(optimiser=SGD(0.1)).state(), "optimiser keeps m of each parameter, this one m, v"),
+        (lambda a, d: state_of(trained(optimiser=SGD(0.1))), "optimiser keeps m of each parameter, this one m, v"),
         (lambda a, d: (without(a, "optimiser"), d), "optimiser keeps nothing of each parameter, this one m, v"),
-        (lambda a, d: trained(hidden_size=6).state(), r"params\['encoder\..*'\] has shape"),
+        (lambda a, d: state_of(trained(hidden_size=6)), r"params\['encoder\..*'\] has shape"),
         (lambda a, d: (without(a, "params/decoder.output.b"), d), r"params lack decoder\.output\.b$"),
         (lambda a, d: (without(a, "best/decoder.output.b"), d), r"best lack decoder\.output\.b$"),
         (lambda a, d: (without(a, "optimiser/decoder.output.b/v"), d), r"optimiser lack decoder\.output\.b/v$"),
@@ -345,17 +346,17 @@ def without(arrays, start):
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
-    state = trained().state()
+    state = state_of(trained())
     it = trainer()
     it.train_epoch(EXAMPLES)
-    before = content(it.state())
+    before = content(state_of(it))
     with pytest.raises(ValueError, match=message):
-        it.restore(*change(*state))
-    assert content(it.state()) == before
+        restore(it, *change(*state))
+    assert content(state_of(it)) == before
 
 
 def test_seeds_of_numpy_are_seeds(small, tmp_path):
-    (arrays, description), (same, _) = (content(trained(seed=seed).state()) for seed in (np.int64(2), 2))
+    (arrays, description), (same, _) = (content(state_of(trained(seed=seed))) for seed in (np.int64(2), 2))
     assert arrays == same and json.loads(description)["seed"] == 2
     run = Run(tmp_path, experiment.read(small), np.int32(2))
     run.begin()
