@@ -1909,15 +1909,17 @@ def ratio(found, name, other):
 
 training = measured("bench", "minis2s bench --json figures/results/bench.json")
 if training:
-    print(f"{'ms a training step':43}{'minis2s':>8}{'PyTorch':>9}{'ratio':>7}{'':14}memory  ratio, split")
+    print(f"{'ms a training step':43}{'minis2s':>8}{'PyTorch':>9}{'ratio':>7}", end="")
+    print(f"{'':14}memory  ratio, split")
     for row in training["training"]:
         found = row["contestants"]
         split = next((name for name in found if name.startswith("minis2s split")), None)
         for rival in (name for name in row["limits"] if name in found):
             share = found["minis2s"]["bytes"] / found[rival]["bytes"]
             print(
-                f"{row['name']:15} {rival:26} {milliseconds(found, 'minis2s')} {milliseconds(found, rival)}"
-                f" {ratio(found, 'minis2s', rival)} {share:5.2f}  {ratio(found, split, rival) if split else ''}"
+                f"{row['name']:15} {rival:26} {milliseconds(found, 'minis2s')}"
+                f" {milliseconds(found, rival)} {ratio(found, 'minis2s', rival)} {share:5.2f}",
+                f" {ratio(found, split, rival)}" if split else "",
             )
 
 # %%
