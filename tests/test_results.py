@@ -1,10 +1,12 @@
 """Records of finished runs: kept, read again, and put into a table by experiment."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from minis2s import cli, results
+from minis2s.bench import report
 
 
 def record(name="sums", seed=0, exact=0.5, cpu_seconds=30, **more):
@@ -74,3 +76,11 @@ def test_the_results_page_shows_the_table_of_the_kept_records():
     root = Path(__file__).parents[1]
     records = [results.read(path) for path in sorted((root / "figures/results").glob("*-[0-9].json"))]
     assert results.table(records) in (root / "RESULTS.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["bench", "ablation", "scaling", "decoding", "profile"])
+def test_the_results_page_shows_the_tables_of_the_kept_benchmark(name):
+    """After minis2s bench … --json figures/results/NAME.json: what it printed goes into RESULTS.md."""
+    root = Path(__file__).parents[1]
+    found = json.loads((root / f"figures/results/{name}.json").read_text(encoding="utf-8"))
+    assert report.markdown(found) in (root / "RESULTS.md").read_text(encoding="utf-8")
