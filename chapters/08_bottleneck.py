@@ -1160,8 +1160,8 @@ both numbers, and one of them was read first of all.
 
 Last, what people wrote. Three experiments of `minis2s` have a twin without attention, equal in all
 else: German to English captions (`multi30k`), English to Chinese (`tatoeba`), and spelling to pronunciation
-(`cmudict`). They take long, and their results are kept in `figures/results` of the repository. What is there
-is drawn; of what is not there, the cells say how it is made.
+(`cmudict`). They take long, and their results are kept in `figures/results` of the repository. Where a record is
+missing, the cells say how it is made.
 """
 
 # %%
@@ -1188,10 +1188,12 @@ by_length("cmudict")
 
 # %% [markdown]
 r"""
-What to look for, where a picture stands: not which line is higher, but whether the gap between the two
-*grows* to the right. That is the bottleneck. In figure 2 of Bahdanau et al. (2015) it does: with one vector
-the score falls with the length of the sentence, with attention it stays level up to 50 words and more. And
-look whether there is a gap on the left: for short sentences one vector should do.
+What to look for: not which line is higher, but whether the gap between the two *grows* to the right. That is
+the bottleneck. In figure 2 of Bahdanau et al. (2015) it does: with one vector the score falls with the length of
+the sentence, with attention it stays level up to 50 words and more. The captions of `multi30k` show the same.
+With attention BLEU is between 35 and 38 up to 17 words, and 30 beyond; with one vector it falls from 28 to 15.
+The gap is 7 on the left, 18 before the last point, and 15 at the last, which stands for 89 captions. And in
+`cmudict` the two begin together, at 78% and 77% of the words of up to five letters, and end eleven points apart.
 
 One more voice, so that you do not take fixed vectors for hopeless. Sutskever et al. (2014, figure 3)
 translated sentences of up to 35 words with no loss at all. They had one vector of 8,000 numbers, from four

@@ -37,6 +37,7 @@ def accuracy_by_length(experiment, folder="figures/results", path=None, score=No
         ax.set(title=f"{experiment}: test pairs by their length", xlabel="length of the source, tokens")
         ax.set(ylabel=score.replace("bleu", "BLEU").replace("_", " ") + unit)
         ax.set(xlim=(0, None), ylim=(0, 105 if unit else None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid()
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     return figure
