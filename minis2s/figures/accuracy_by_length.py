@@ -34,7 +34,7 @@ def accuracy_by_length(experiment, folder="figures/results", path=None, score=No
                 color=stroke["color"],
                 linewidth=0.6,
             )
-        ax.set(title=f"{experiment}: test pairs by their length", xlabel="length of the source, tokens")
+        ax.set(title=f"{experiment}, by length", xlabel="length of the source, tokens")
         ax.set(ylabel=score.replace("bleu", "BLEU").replace("_", " ") + unit)
         ax.set(xlim=(0, None), ylim=(0, 105 if unit else None))
         ax.xaxis.get_major_locator().set_params(integer=True)
